@@ -1,0 +1,41 @@
+# Thin on purpose: everything is done by the `keybeam` command and by pytest.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+OUT    ?= out/pass
+
+.PHONY: help pass rtl test lint format docs bitstreams benchmark clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+$(READY): pyproject.toml native/CMakeLists.txt $(wildcard native/*.cpp native/*.hpp)
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Keybeam needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+pass: $(READY) ## set up, then run the satellite pass of 25 September 2022 from random numbers to key
+	$(BIN)/keybeam pass --out $(OUT)
+
+rtl: $(READY) ## set up, then run some tens of frames through the co-simulated boards
+	$(BIN)/keybeam pass --rtl
+
+test: $(READY) ## set up, then run every test
+	$(BIN)/pytest -n 2 --dist worksteal
+
+lint: $(READY) ## formatter, linter and type checker
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY) ## format the sources
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(READY) ## write again the tables of docs/ that are generated
+	$(BIN)/keybeam registers --write-docs
+
+clean: ## remove everything that is built
+	rm -rf $(VENV) build out

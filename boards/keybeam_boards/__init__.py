@@ -1,0 +1,1 @@
+"""Boards: platforms, pins, builds and what the tools' reports say."""

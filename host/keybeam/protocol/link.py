@@ -1,0 +1,131 @@
+"""Frames of the link between board and host (UART, or what stands for it).
+
+A link frame is ``kind (1 byte) | sequence (1 byte) | body | CRC-32 (4 bytes)``,
+encoded by consistent overhead byte stuffing (Cheshire and Baker, IEEE/ACM
+Trans. Netw. 7, 159, 1999) and ended by one zero byte. All numbers are
+little-endian; the CRC-32 is that of IEEE 802.3 (`zlib.crc32`) over everything
+before it. A frame that fails its check is dropped and counted by whoever
+receives it.
+
+==================  =========  ===================================================
+kind                direction  body
+==================  =========  ===================================================
+REGISTER_READ       to board   address (2), in words of 32 bits
+REGISTER_WRITE      to board   address (2), value (4)
+LOOKUP              to board   1 to 31 pulse indices (8 each)
+PAYLOAD             to board   1 to 240 bytes for the downlink's payload stream
+REGISTER_VALUE      to host    address (2), value (4): answers read and write alike
+REGISTER_ERROR      to host    address (2), `LinkError` (1)
+LOOKUP_ANSWER       to host    one byte an index: `LookupStatus` << 4 | symbol
+TAGS                to host    first record number (4), then 1 to 30 records (8 each)
+MESSAGE             to host    bytes of the received payload stream
+==================  =========  ===================================================
+
+The board answers REGISTER_* and LOOKUP frames with the sequence byte of the
+request. A REGISTER_WRITE, LOOKUP or PAYLOAD frame with the same kind and
+sequence byte as the last accepted one is not carried out again, only answered
+again (PAYLOAD is answered by REGISTER_VALUE with address 0xFFFF and the bytes
+still free in the payload buffer as the value). The sequence byte of TAGS and
+MESSAGE frames counts the board's own frames of that kind.
+"""
+
+import zlib
+from enum import IntEnum
+
+from cobs import cobs
+
+__all__ = [
+    "LINK_DELIMITER",
+    "LOOKUP_MAXIMUM",
+    "PAYLOAD_ADDRESS",
+    "PAYLOAD_MAXIMUM",
+    "TAGS_MAXIMUM",
+    "FrameKind",
+    "LinkError",
+    "LinkFrameError",
+    "LookupStatus",
+    "decode_link_frame",
+    "encode_link_frame",
+]
+
+LINK_DELIMITER = b"\0"
+LOOKUP_MAXIMUM = 31
+"""Pulse indices of a LOOKUP frame at most, so that a frame is at most 254 bytes before stuffing."""
+TAGS_MAXIMUM = 30
+PAYLOAD_MAXIMUM = 240
+PAYLOAD_ADDRESS = 0xFFFF
+
+
+class FrameKind(IntEnum):
+    """Kind of a link frame."""
+
+    REGISTER_READ = 0x01
+    REGISTER_WRITE = 0x02
+    LOOKUP = 0x03
+    PAYLOAD = 0x04
+    REGISTER_VALUE = 0x81
+    REGISTER_ERROR = 0x82
+    LOOKUP_ANSWER = 0x83
+    TAGS = 0x84
+    MESSAGE = 0x85
+
+
+class LinkError(IntEnum):
+    """Why a register access was refused."""
+
+    NO_REGISTER = 1
+    READ_ONLY = 2
+    MALFORMED = 3
+
+
+class LookupStatus(IntEnum):
+    """What the state log says of a pulse index."""
+
+    FOUND = 0
+    TOO_OLD = 1
+    TOO_NEW = 2
+
+
+class LinkFrameError(ValueError):
+    """A frame that cannot be decoded: stuffing, length or check sum is wrong."""
+
+
+def encode_link_frame(kind: int, sequence: int, body: bytes) -> bytes:
+    """Bytes on the wire of a frame, the ending zero included.
+
+    Parameters
+    ----------
+    kind : FrameKind
+        Kind of the frame.
+    sequence : int
+        Sequence byte, 0 to 255.
+    body : bytes
+        What the kind asks for.
+    """
+    plain = bytes([kind, sequence]) + body
+    plain += zlib.crc32(plain).to_bytes(4, "little")
+    return bytes(cobs.encode(plain)) + LINK_DELIMITER
+
+
+def decode_link_frame(stuffed: bytes) -> tuple[int, int, bytes]:
+    """Kind, sequence byte and body of a frame.
+
+    Parameters
+    ----------
+    stuffed : bytes
+        The frame without its ending zero.
+
+    Raises
+    ------
+    LinkFrameError
+        If stuffing, length or check sum is wrong.
+    """
+    try:
+        plain = bytes(cobs.decode(stuffed))
+    except cobs.DecodeError as error:
+        raise LinkFrameError(f"stuffing: {error}") from error
+    if len(plain) < 6:
+        raise LinkFrameError(f"{len(plain)} bytes are too few for a frame")
+    if zlib.crc32(plain[:-4]) != int.from_bytes(plain[-4:], "little"):
+        raise LinkFrameError("check sum")
+    return plain[0], plain[1], plain[2:-4]

@@ -1,0 +1,1 @@
+"""The digital twin of link and terminals, simulator back ends and co-simulation."""
