@@ -1,4 +1,4 @@
-"""What all tests share: the simulators that are installed, and the closing line that names the others."""
+"""What all tests share: the installed simulators, and the closing line that names the others."""
 
 import shutil
 

@@ -75,13 +75,15 @@ GATE_PS = 800
 """Width of the temporal gate in picoseconds (the paper, "Multiplexed communication")."""
 
 SAMPLE_FRACTION = 0.1
-"""Part of the clicks whose bits are revealed to estimate the error rate (the paper, Methods 0.3)."""
+"""Part of the clicks whose bits are revealed to estimate the error rate
+(the paper, Methods 0.3)."""
 
 PACKET_BITS = 100_000
 """Sifted signal bits of a reconciliation packet (the paper, Methods 0.3)."""
 
 BLOCK_PACKETS = 5
-"""Packets of a privacy-amplification block by default: 500 kbit (the paper, "Experimental results")."""
+"""Packets of a privacy-amplification block by default: 500 kbit
+(the paper, "Experimental results")."""
 
 KEY_LENGTH_STEP = 128
 """Final key lengths are whole multiples of this many bits (derived)."""

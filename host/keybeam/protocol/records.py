@@ -74,7 +74,8 @@ class RecordType(IntEnum):
     SYNC = 3
     """First sample of a downlink frame's sync word; channel bits: `SYNC_FLYWHEEL`."""
     FRAME = 4
-    """Follows the SYNC it names: body = 48-bit frame counter | mode flags << 48; channel bit: `FRAME_VALID`."""
+    """Follows the SYNC it names: body = 48-bit frame counter | mode flags << 48;
+    channel bit: `FRAME_VALID`."""
     PPS = 5
     """Pulse-per-second edge."""
     GAP_BEGIN = 6
@@ -103,7 +104,8 @@ DETECTOR_CHANNELS = (Channel.H, Channel.V, Channel.D, Channel.A)
 SYNC_FLYWHEEL = 0x01
 """In the channel field of a SYNC: the word itself was not seen, its time is the flywheel's."""
 FRAME_VALID = 0x01
-"""In the channel field of a FRAME: the header's check sum held; else the counter is the flywheel's."""
+"""In the channel field of a FRAME: the header's check sum held; else the counter is the
+flywheel's."""
 FRAME_COUNTER_BITS = 48
 
 

@@ -78,7 +78,8 @@ def _default_table() -> NDArray[np.uint8]:
 
 
 DEFAULT_SYMBOL_TABLE: NDArray[np.uint8] = _default_table()
-"""Symbol of every value of four random bits: bits 1:0 polarisation, bits 3:2 = 0, 1 signal, 2 decoy, 3 vacuum."""
+"""Symbol of every value of four random bits: bits 1:0 are the polarisation, bits 3:2 = 0 and 1
+mean signal, 2 decoy, 3 vacuum."""
 
 
 def map_random_bits(bits: NDArray[np.integer]) -> NDArray[np.uint8]:
