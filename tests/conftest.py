@@ -7,6 +7,11 @@ from hypothesis import settings
 
 from keybeam_sim.simulators import OPTIONAL_SIMULATORS, available_simulators
 
+BROWSER_DRIVER = "chromedriver"
+"""Program through which pages are opened in Chromium."""
+
+collect_ignore = [] if shutil.which(BROWSER_DRIVER) else ["host/report/test_page_in_a_browser.py"]
+
 # Seeds are fixed, so that a failure repeats; time limits would only measure the machine.
 settings.register_profile("keybeam", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("keybeam")
@@ -20,9 +25,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what could not run because an optional program is missing."""
-    missing = [name for name, program in OPTIONAL_SIMULATORS.items() if not shutil.which(program)]
-    for name in missing:
-        program = OPTIONAL_SIMULATORS[name]
-        terminalreporter.write_line(
-            f"not run here: the cocotb tests on {name} ({program} is not installed)", yellow=True
-        )
+    optional = {
+        "cocotb tests on icarus": OPTIONAL_SIMULATORS["icarus"],
+        "pages in chromium": BROWSER_DRIVER,
+    }
+    for what, program in optional.items():
+        if not shutil.which(program):
+            terminalreporter.write_line(
+                f"not run here: {what} ({program} is not installed)", yellow=True
+            )

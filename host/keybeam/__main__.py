@@ -1,0 +1,5 @@
+"""Run the command line as ``python -m keybeam``."""
+
+from keybeam.cli import main
+
+main()
