@@ -1,8 +1,9 @@
-"""The one definition of the protocol: numbers, symbols, tag records, downlink frame, board link.
+"""The one definition of the protocol: numbers, symbols, tag records, downlink frame, board link
+and identity.
 
 Gateware, simulation, host and documentation take them from here.
 """
 
-from keybeam.protocol import downlink, link, numbers, records, symbols
+from keybeam.protocol import downlink, identity, link, numbers, records, symbols
 
-__all__ = ["downlink", "link", "numbers", "records", "symbols"]
+__all__ = ["downlink", "identity", "link", "numbers", "records", "symbols"]

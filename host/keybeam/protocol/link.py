@@ -18,15 +18,21 @@ REGISTER_VALUE      to host    address (2), value (4): answers read and write al
 REGISTER_ERROR      to host    address (2), `LinkError` (1)
 LOOKUP_ANSWER       to host    one byte an index: `LookupStatus` << 4 | symbol
 TAGS                to host    first record number (4), then 1 to 30 records (8 each)
-MESSAGE             to host    bytes of the received payload stream
+MESSAGE             to host    1 to 240 bytes of the received payload stream
 ==================  =========  ===================================================
 
-The board answers REGISTER_* and LOOKUP frames with the sequence byte of the
-request. A REGISTER_WRITE, LOOKUP or PAYLOAD frame with the same kind and
-sequence byte as the last accepted one is not carried out again, only answered
-again (PAYLOAD is answered by REGISTER_VALUE with address 0xFFFF and the bytes
-still free in the payload buffer as the value). The sequence byte of TAGS and
-MESSAGE frames counts the board's own frames of that kind.
+The board answers each request with the sequence byte of the request:
+REGISTER_READ and REGISTER_WRITE with REGISTER_VALUE (the value read or
+written), LOOKUP with LOOKUP_ANSWER, PAYLOAD with REGISTER_VALUE (address
+0xFFFF, the bytes still free in the payload buffer as the value), and whatever
+it cannot do with REGISTER_ERROR (address 0xFFFF where the request has none or
+is malformed). A REGISTER_WRITE, LOOKUP or PAYLOAD frame with the same kind and
+sequence byte as the last request answered is not carried out again: the same
+answer is sent again. A REGISTER_READ is always carried out, so a host that
+opens a link reads first, and no request of an earlier host can be taken for
+its own. There is one request under way at a time. The sequence byte of TAGS
+and MESSAGE frames counts the board's own frames of that kind; records are
+numbered from the board's reset on, modulo 2^32.
 """
 
 import zlib
@@ -37,6 +43,7 @@ from cobs import cobs
 __all__ = [
     "LINK_DELIMITER",
     "LOOKUP_MAXIMUM",
+    "MESSAGE_MAXIMUM",
     "PAYLOAD_ADDRESS",
     "PAYLOAD_MAXIMUM",
     "TAGS_MAXIMUM",
@@ -53,6 +60,7 @@ LOOKUP_MAXIMUM = 31
 """Pulse indices of a LOOKUP frame at most, so that a frame is at most 254 bytes before stuffing."""
 TAGS_MAXIMUM = 30
 PAYLOAD_MAXIMUM = 240
+MESSAGE_MAXIMUM = 240
 PAYLOAD_ADDRESS = 0xFFFF
 
 
@@ -71,11 +79,18 @@ class FrameKind(IntEnum):
 
 
 class LinkError(IntEnum):
-    """Why a register access was refused."""
+    """Why a request was refused."""
 
     NO_REGISTER = 1
+    """No register has this address."""
     READ_ONLY = 2
+    """The register cannot be written."""
     MALFORMED = 3
+    """The body has not the length its kind asks for."""
+    NO_ROOM = 4
+    """The payload buffer has no room for the whole body: nothing of it was taken."""
+    UNSUPPORTED = 5
+    """The board does not know this kind of request."""
 
 
 class LookupStatus(IntEnum):
