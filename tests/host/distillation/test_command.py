@@ -1,0 +1,61 @@
+import json
+
+import pytest
+
+from keybeam.cli import main
+
+BLOCK = ["--signal", "500000", "--decoy", "34375", "--vacuum", "3879", "--decoy-errors", "1878"]
+
+
+def run(arguments, capsys):
+    status = 0
+    try:
+        main(["keylength", *arguments])
+    except SystemExit as stop:
+        status = stop.code
+    return status, capsys.readouterr()
+
+
+def test_prints_the_result_as_json(capsys):
+    status, output = run([*BLOCK, "--qber", "0.0101", "--efficiency", "1.2", "--json"], capsys)
+    result = json.loads(output.out)
+    assert status == 0
+    assert result["analysis"] == "paper"
+    assert result["length_bits"] == 107_392
+    assert result["s1"] == pytest.approx(195_994.80, abs=0.005)
+    assert result["e1"] == pytest.approx(0.031605, abs=5e-7)
+
+
+def test_prints_a_table_by_default(capsys):
+    status, output = run([*BLOCK, "--qber", "0.0101", "--efficiency", "1.2"], capsys)
+    assert status == 0
+    assert "107392" in output.out
+
+
+def test_the_source_can_be_changed(capsys):
+    source = ["--intensities", "0.6", "0.2", "0.0", "--probabilities", "0.6", "0.2", "0.2"]
+    arguments = [*BLOCK, "--qber", "0.01", "--leak", "0", "--xi", "1e-12", "--json"]
+    _, plain = run(arguments, capsys)
+    status, changed = run([*arguments, *source], capsys)
+    assert status == 0
+    assert json.loads(changed.out)["s1"] != json.loads(plain.out)["s1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([*BLOCK, "--qber", "0.01"], "--leak"),
+        ([*BLOCK, "--qber", "0.01", "--leak", "1", "--efficiency", "1.2"], "--leak"),
+        ([*BLOCK, "--qber", "0.7", "--leak", "1"], "--qber"),
+        ([*BLOCK, "--qber", "nan", "--leak", "1"], "qber"),
+        (["--signal", "-1", *BLOCK[2:], "--qber", "0.01", "--leak", "1"], "--signal"),
+        ([*BLOCK[:-1], "34376", "--qber", "0.01", "--leak", "1"], "decoy_errors"),
+        ([*BLOCK, "--qber", "0.01", "--leak", "1", "--analysis", "none"], "--analysis"),
+        ([*BLOCK, "--qber", "0.01", "--leak", "1", "--xi", "0"], "--xi"),
+    ],
+)
+def test_wrong_values_end_with_status_two_and_name_the_option(arguments, named, capsys):
+    status, output = run(arguments, capsys)
+    assert status == 2
+    assert named in output.err
+    assert "Traceback" not in output.err
