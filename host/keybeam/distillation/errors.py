@@ -1,0 +1,9 @@
+"""The error of distillation steps that were given what they cannot work on."""
+
+from keybeam.errors import KeybeamError
+
+__all__ = ["DistillationError"]
+
+
+class DistillationError(KeybeamError):
+    """Bits, a seed, a key or a length of the wrong size or kind, or an inexact product."""

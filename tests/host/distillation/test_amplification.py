@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keybeam.distillation import amplification
+from keybeam.distillation.amplification import toeplitz
+from keybeam.distillation.errors import DistillationError
+
+
+def direct_product(bits, seed, length):
+    """The matrix written out, multiplied over GF(2)."""
+    n = bits.size
+    matrix = np.array(
+        [[seed[n - 1 + i - j] for j in range(n)] for i in range(length)], dtype=np.int64
+    )
+    return (matrix.reshape(length, n) @ bits % 2).astype(np.uint8)
+
+
+@given(st.data())
+def test_equals_the_matrix_product(data):
+    n = data.draw(st.integers(1, 80))
+    length = data.draw(st.integers(1, n))
+    generator = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    bits = generator.integers(0, 2, n, dtype=np.uint8)
+    seed = generator.integers(0, 2, n + length - 1, dtype=np.uint8)
+    assert np.array_equal(toeplitz(bits, seed, length), direct_product(bits, seed, length))
+
+
+def test_a_block_of_the_largest_size_is_exact():
+    generator = np.random.default_rng(7)
+    n, length = 900_000, 300_000
+    bits = np.ones(n, np.uint8)  # the largest sums
+    seed = generator.integers(0, 2, n + length - 1, dtype=np.uint8)
+    total = np.concatenate([[0], np.cumsum(seed, dtype=np.int64)])
+    expected = (total[n : n + length] - total[:length]) % 2
+    assert np.array_equal(toeplitz(bits, seed, length), expected)
+
+
+def test_a_product_is_linear_in_the_bits():
+    generator = np.random.default_rng(8)
+    first, second = generator.integers(0, 2, (2, 5000), dtype=np.uint8)
+    seed = generator.integers(0, 2, 6999, dtype=np.uint8)
+    both = toeplitz(first ^ second, seed, 2000)
+    assert np.array_equal(both, toeplitz(first, seed, 2000) ^ toeplitz(second, seed, 2000))
+
+
+def test_an_empty_result_needs_no_seed():
+    assert toeplitz(np.ones(9, np.uint8), np.zeros(0, np.uint8), 0).size == 0
+
+
+def test_an_inexact_transform_is_refused(monkeypatch):
+    exact = amplification.irfft
+    monkeypatch.setattr(amplification, "irfft", lambda *arguments: exact(*arguments) + 0.2)
+    with pytest.raises(DistillationError, match="inexact"):
+        toeplitz(np.ones(9, np.uint8), np.ones(12, np.uint8), 4)
+
+
+@pytest.mark.parametrize(
+    ("bits", "seed", "length", "named"),
+    [
+        (np.ones(9, np.uint8), np.ones(11, np.uint8), 4, "seed"),
+        (np.ones(9, np.uint8), np.ones(18, np.uint8), 10, "10 bits"),
+        (np.ones(9, np.uint8), np.ones(18, np.uint8), -1, "-1 bits"),
+        (np.full(9, 2, np.uint8), np.ones(12, np.uint8), 4, "string to amplify"),
+        (np.ones(9), np.ones(12, np.uint8), 4, "string to amplify"),
+        (np.ones((3, 3), np.uint8), np.ones(12, np.uint8), 4, "string to amplify"),
+    ],
+)
+def test_wrong_sizes_and_values_are_named(bits, seed, length, named):
+    with pytest.raises(DistillationError, match=named):
+        toeplitz(bits, seed, length)
