@@ -1,0 +1,158 @@
+"""Makes the line bits of the downlink (`keybeam.protocol.downlink`)."""
+
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from keybeam.protocol.downlink import (
+    CRC16_POLYNOMIAL,
+    CRC32_POLYNOMIAL,
+    FRAME_VERSION,
+    HEADER_BYTES,
+    PAYLOAD_BYTES,
+    SCRAMBLER_SEED,
+    SCRAMBLER_TAPS,
+    SYNC_BYTES,
+    SYNC_WORD,
+)
+from keybeam_gateware.transmitter.serial_crc import SerialCRC
+from keybeam_gateware.transmitter.timebase import TIME_LAYOUT
+
+__all__ = ["FRAMER_LATENCY", "PAYLOAD_BUFFER_BYTES", "Framer"]
+
+FRAMER_LATENCY = 5
+"""Cycles from `Framer.time` to `Framer.line`."""
+
+PAYLOAD_BUFFER_BYTES = 2048
+"""Payload bytes that wait for their frame at most; more than a frame takes."""
+
+_HEADER_START = 8 * SYNC_BYTES
+_CHECK_START = _HEADER_START + 8 * (HEADER_BYTES - 2)
+_PAYLOAD_START = _HEADER_START + 8 * HEADER_BYTES
+_END_START = _PAYLOAD_START + 8 * PAYLOAD_BYTES
+
+_PART = data.StructLayout({"sync": 1, "header": 1, "check": 1, "payload": 1, "end": 1})
+"""Which part of the frame a bit belongs to: sync word, header, CRC-16, payload, CRC-32."""
+
+
+class Framer(wiring.Component):
+    """Sends downlink frames, one line bit a cycle, for ever.
+
+    Header flags and payload length are what they are at the end of the sync
+    word; a frame takes as many payload bytes as wait then. Each stage of the
+    line has a cycle: part of the frame, plain bit, CRC-16, CRC-32, scrambler.
+
+    Members
+    -------
+    time : In(TIME_LAYOUT)
+        Frame, and number of the line bit in it.
+    flags : In(8)
+        `FrameFlag` of the header.
+    payload : In(stream.Signature(unsigned(8)))
+        Bytes to send.
+    level : Out(range(PAYLOAD_BUFFER_BYTES + 1))
+        Payload bytes that wait; lags by a cycle.
+    line : Out(1)
+        The line bit, `FRAMER_LATENCY` cycles after `time`; from a register.
+    """
+
+    time: In(TIME_LAYOUT)
+    flags: In(8)
+    payload: In(stream.Signature(8))
+    level: Out(range(PAYLOAD_BUFFER_BYTES + 1))
+    line: Out(1)
+
+    def elaborate(self, platform):  # noqa: ARG002, D102
+        m = Module()
+        bit, part = self._plain(m)
+
+        m.submodules.crc16 = crc16 = SerialCRC(16, CRC16_POLYNOMIAL, invert=False)
+        m.d.comb += [
+            crc16.bit.eq(bit),
+            crc16.start.eq(part.sync),
+            crc16.count.eq(part.header),
+            crc16.emit.eq(part.check),
+        ]
+        part = self._later(m, part)
+
+        m.submodules.crc32 = crc32 = SerialCRC(32, CRC32_POLYNOMIAL, invert=True)
+        m.d.comb += [
+            crc32.bit.eq(crc16.checked),
+            crc32.start.eq(part.sync),
+            crc32.count.eq(part.header | part.check | part.payload),
+            crc32.emit.eq(part.end),
+        ]
+        part = self._later(m, part)
+
+        self._scramble(m, crc32.checked, part)
+        return m
+
+    def _plain(self, m):
+        """Bits before check sums and scrambling, and the part each belongs to."""
+        cycle = self.time.cycle
+        at_sync, at_header, at_byte = Signal(), Signal(), Signal()
+        placed, part = Signal(_PART), Signal(_PART)
+        with m.If(cycle == 0):
+            m.d.sync += placed.eq(_PART.const({"sync": 1}))
+        with m.Elif(cycle == _HEADER_START):
+            m.d.sync += placed.eq(_PART.const({"header": 1}))
+        with m.Elif(cycle == _CHECK_START):
+            m.d.sync += placed.eq(_PART.const({"check": 1}))
+        with m.Elif(cycle == _PAYLOAD_START):
+            m.d.sync += placed.eq(_PART.const({"payload": 1}))
+        with m.Elif(cycle == _END_START):
+            m.d.sync += placed.eq(_PART.const({"end": 1}))
+        m.d.sync += [
+            at_sync.eq(cycle == 0),
+            at_header.eq(cycle == _HEADER_START),
+            at_byte.eq(cycle[:3] == _PAYLOAD_START % 8),
+            part.eq(placed),
+        ]
+
+        length, byte = self._next_byte(m, at_header, at_byte & placed.payload)
+        header = Cat(length, Const(FRAME_VERSION, 8), self.flags, self.time.frame)
+        bits = Signal(len(header))
+        with m.If(at_sync):
+            m.d.sync += bits.eq(SYNC_WORD << len(bits) - 8 * SYNC_BYTES)
+        with m.Elif(at_header):
+            m.d.sync += bits.eq(header)
+        with m.Elif(at_byte & placed.payload):
+            m.d.sync += bits[-8:].eq(byte)
+        with m.Else():
+            m.d.sync += bits.eq(bits << 1)
+        return bits[-1], part
+
+    def _next_byte(self, m, at_header, at_byte):
+        """Payload length of the frame to come, and the byte to send next: payload, then zeros."""
+        # One byte of the buffer stands in its output register, the others in block RAM.
+        m.submodules.buffer = buffer = SyncFIFOBuffered(width=8, depth=PAYLOAD_BUFFER_BYTES + 1)
+        wiring.connect(m, wiring.flipped(self.payload), buffer.w_stream)
+        length = Signal(16)
+        left = Signal(range(PAYLOAD_BYTES + 1))
+        byte = Signal(8)
+        m.d.sync += [
+            self.level.eq(buffer.level),
+            length.eq(Mux(self.level > PAYLOAD_BYTES, PAYLOAD_BYTES, self.level)),
+            byte.eq(Mux(left != 0, buffer.r_data, 0)),
+        ]
+        with m.If(at_header):
+            m.d.sync += left.eq(length)
+        with m.If(at_byte & (left != 0)):
+            m.d.comb += buffer.r_en.eq(1)
+            m.d.sync += left.eq(left - 1)
+        return length, byte
+
+    def _later(self, m, part):
+        later = Signal(_PART)
+        m.d.sync += later.eq(part)
+        return later
+
+    def _scramble(self, m, bit, part):
+        register = Signal(max(SCRAMBLER_TAPS), init=SCRAMBLER_SEED)
+        feedback = Signal()
+        m.d.comb += feedback.eq(register[SCRAMBLER_TAPS[0] - 1] ^ register[SCRAMBLER_TAPS[1] - 1])
+        with m.If(part.sync):
+            m.d.sync += [register.eq(SCRAMBLER_SEED), self.line.eq(bit)]
+        with m.Else():
+            m.d.sync += [register.eq(Cat(feedback, register)), self.line.eq(bit ^ feedback)]

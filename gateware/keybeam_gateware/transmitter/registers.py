@@ -1,0 +1,143 @@
+"""Registers of the transmitter core."""
+
+from amaranth import unsigned
+
+from keybeam.protocol.numbers import PULSE_INDEX_BITS
+from keybeam.protocol.records import FRAME_COUNTER_BITS
+from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
+
+__all__ = ["REGISTER_ADDRESS_BITS", "TransmitterRegisters"]
+
+REGISTER_ADDRESS_BITS = 6
+"""Width of the address of the transmitter's registers, in words of the bus."""
+
+
+class Control(csr.Register, access="rw"):
+    """What the pattern shall do.
+
+    run : 1 sends symbols; taken up at the next frame border, as is 0.
+    not_key : Write 1 before random words come from anything but a physical source: frames carry
+        NOT_KEY from then on, until reset. Writing 0 does nothing.
+    """
+
+    run: csr.Field(csr.action.RW, 1)
+    not_key: csr.Field(csr.action.RW1S, 1)
+
+
+class Status(csr.Register, access="r"):
+    """What the pattern does.
+
+    running : Symbols are sent in this frame.
+    finished : The pattern stopped by itself after `stop_after` frames; clear `run` to start anew.
+    """
+
+    running: csr.Field(csr.action.R, 1)
+    finished: csr.Field(csr.action.R, 1)
+
+
+class Flags(csr.Register, access="rw"):
+    """What happened since the flag was cleared. Write 1 to clear a flag; reset clears all.
+
+    underflow : Slots were blanked to vacuum because no random bits were there.
+    """
+
+    underflow: csr.Field(csr.action.RW1C, 1)
+
+
+class Snapshot(csr.Register, access="w"):
+    """Takes the values that `frame`, `first_pulse_index` and `underflow` show.
+
+    take : Write 1 to take them all in the same cycle.
+    """
+
+    take: csr.Field(csr.action.W, 1)
+
+
+class Frame(csr.Register, access="r"):
+    """Frame counter at the last snapshot.
+
+    counter : Frame in which the snapshot was taken; counts also while the pattern does not run.
+    """
+
+    counter: csr.Field(csr.action.R, unsigned(FRAME_COUNTER_BITS))
+
+
+class FirstPulseIndex(csr.Register, access="r"):
+    """Pulse index at which the pattern last started, at the last snapshot.
+
+    index : Pulse index of the first slot, start counter × 65 536.
+    """
+
+    index: csr.Field(csr.action.R, unsigned(PULSE_INDEX_BITS))
+
+
+class Underflow(csr.Register, access="r"):
+    """Blanked slots at the last snapshot.
+
+    slots : Slots since reset that were blanked for want of random bits.
+    """
+
+    slots: csr.Field(csr.action.R, unsigned(64))
+
+
+class StartCounter(csr.Register, access="rw"):
+    """Frame counter with which the pattern starts.
+
+    counter : Frame counter of the first frame; the next start uses it.
+    """
+
+    counter: csr.Field(csr.action.RW, unsigned(FRAME_COUNTER_BITS))
+
+
+class StopAfter(csr.Register, access="rw"):
+    """Length of a run.
+
+    frames : The pattern stops by itself after so many frames; 0 never. The next start uses it.
+    """
+
+    frames: csr.Field(csr.action.RW, unsigned(32))
+
+
+class Log(csr.Register, access="r"):
+    """The state log.
+
+    frames : Depth in frames.
+    """
+
+    frames: csr.Field(csr.action.R, unsigned(32))
+
+
+class Payload(csr.Register, access="r"):
+    """The buffer of bytes for the downlink.
+
+    level : Bytes that wait for a frame.
+    free : Bytes that can be taken.
+    """
+
+    level: csr.Field(csr.action.R, unsigned(16))
+    free: csr.Field(csr.action.R, unsigned(16))
+
+
+class TransmitterRegisters:
+    """The registers, in the order of their addresses, and the bridge to the bus.
+
+    Attributes
+    ----------
+    bridge : csr.Bridge
+        Decoder with the bus and the memory map.
+    """
+
+    def __init__(self) -> None:
+        builder = csr.Builder(addr_width=REGISTER_ADDRESS_BITS, data_width=CSR_DATA_WIDTH)
+        self.control = builder.add("control", Control())
+        self.status = builder.add("status", Status())
+        self.flags = builder.add("flags", Flags())
+        self.snapshot = builder.add("snapshot", Snapshot())
+        self.frame = builder.add("frame", Frame())
+        self.first_pulse_index = builder.add("first_pulse_index", FirstPulseIndex())
+        self.underflow = builder.add("underflow", Underflow())
+        self.start_counter = builder.add("start_counter", StartCounter())
+        self.stop_after = builder.add("stop_after", StopAfter())
+        self.log = builder.add("log", Log())
+        self.payload = builder.add("payload", Payload())
+        self.bridge = csr.Bridge(builder.as_memory_map())

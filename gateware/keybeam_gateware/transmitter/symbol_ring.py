@@ -1,0 +1,80 @@
+"""The block RAM of the state log."""
+
+from amaranth import Array, Module, Signal, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from keybeam_gateware.transmitter.symbol_map import SYMBOLS_LAYOUT
+
+__all__ = ["RING_LATENCY", "SymbolRing"]
+
+RING_LATENCY = 3
+"""Cycles from `SymbolRing.read_address` to `SymbolRing.read_symbols`."""
+
+
+class SymbolRing(wiring.Component):
+    """Memory of the symbols of many cycles, in banks of one frame each.
+
+    A bank's output goes through a register of its own before the bank is
+    chosen, and once more after, so that slow block RAM outputs and long ways
+    across the chip each have a cycle for themselves.
+
+    Parameters
+    ----------
+    banks : int
+        Number of banks, a power of two.
+    bank_words : int
+        Words of a bank, a power of two.
+
+    Members
+    -------
+    write : In(1)
+        Write `write_symbols` at `write_address`.
+    write_address : In(range(banks * bank_words))
+    write_symbols : In(SYMBOLS_LAYOUT)
+    read_address : In(range(banks * bank_words))
+    read_symbols : Out(SYMBOLS_LAYOUT)
+        What stood at `read_address` `RING_LATENCY` cycles ago.
+    """
+
+    def __init__(self, banks: int, bank_words: int) -> None:
+        self._banks = banks
+        self._row_bits = exact_log2(bank_words)
+        address = unsigned(exact_log2(banks) + self._row_bits)
+        super().__init__(
+            {
+                "write": In(1),
+                "write_address": In(address),
+                "write_symbols": In(SYMBOLS_LAYOUT),
+                "read_address": In(address),
+                "read_symbols": Out(SYMBOLS_LAYOUT),
+            }
+        )
+
+    def elaborate(self, platform):  # noqa: ARG002, D102
+        m = Module()
+        outputs = []
+        for number in range(self._banks):
+            memory = Memory(shape=SYMBOLS_LAYOUT, depth=1 << self._row_bits, init=[])
+            m.submodules[f"bank_{number}"] = memory
+            write, read = memory.write_port(), memory.read_port()
+            output = Signal(SYMBOLS_LAYOUT, name=f"output_{number}")
+            m.d.comb += [
+                write.addr.eq(self.write_address),
+                write.data.eq(self.write_symbols),
+                write.en.eq(self.write & (self.write_address[self._row_bits :] == number)),
+                read.addr.eq(self.read_address),
+            ]
+            m.d.sync += output.eq(read.data)
+            outputs.append(output.as_value())
+
+        # The bank of the address, as old as the banks' output registers.
+        bank = self.read_address[self._row_bits :]
+        for age in range(RING_LATENCY - 1):
+            delayed = Signal.like(bank, name=f"bank_{age + 1}_ago")
+            m.d.sync += delayed.eq(bank)
+            bank = delayed
+        m.d.sync += self.read_symbols.eq(Array(outputs)[bank])
+        return m
