@@ -1,5 +1,4 @@
-"""The one definition of the protocol: numbers, symbols, tag records, downlink frame, board link
-and identity.
+"""The one definition of the protocol: numbers, symbols, records, frames, board link, identity.
 
 Gateware, simulation, host and documentation take them from here.
 """

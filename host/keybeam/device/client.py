@@ -1,0 +1,329 @@
+"""Requests to a board and their answers, over a link that may lose or spoil bytes.
+
+Everything happens in the calls of the owner; nothing runs in the background.
+One request is under way at a time. A request that changes something is
+repeated with its own sequence byte, so that the board carries it out once;
+a read is repeated with a new one, so that an answer is never older than the
+question.
+"""
+
+import time
+from collections.abc import Callable, Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keybeam.device.errors import (
+    LinkTimeoutError,
+    PayloadFullError,
+    RegisterAccessError,
+    RequestRefusedError,
+)
+from keybeam.device.frames import Answer, FrameSorter, MessageLoss, RecordLoss
+from keybeam.device.transports import Transport
+from keybeam.protocol.link import (
+    LINK_DELIMITER,
+    LOOKUP_MAXIMUM,
+    PAYLOAD_MAXIMUM,
+    FrameKind,
+    LinkError,
+    encode_link_frame,
+)
+
+__all__ = ["LinkClient"]
+
+_PAYLOAD_POLL_S = 0.005
+_REASONS: dict[int, str] = {
+    LinkError.NO_REGISTER: "the board has no register there",
+    LinkError.READ_ONLY: "the board does not let it be written",
+    LinkError.MALFORMED: "the board found the request malformed",
+    LinkError.UNSUPPORTED: "this board does not know such a request",
+}
+
+
+class LinkClient:
+    """The host's end of a link.
+
+    Parameters
+    ----------
+    transport : Transport
+        Open way to the board. The first request should be a register read (see
+        `keybeam.protocol.link`).
+    attempts : int
+        How often a request is sent at most. Each attempt waits twice as long as the one before,
+        the first one the transport's ``answer_timeout``.
+    """
+
+    def __init__(self, transport: Transport, *, attempts: int = 4) -> None:
+        self.transport = transport
+        self._attempts = attempts
+        self._sequence = 0
+        self._sorter = FrameSorter()
+        # Ends whatever an earlier program left half sent.
+        transport.write(LINK_DELIMITER)
+
+    @property
+    def broken_frames(self) -> int:
+        """Frames from the board that failed their check so far."""
+        return self._sorter.broken
+
+    def _next_sequence(self) -> int:
+        self._sequence = (self._sequence + 1) % 256
+        return self._sequence
+
+    def _pump(self, timeout: float) -> bool:
+        """Take what arrives within `timeout` seconds; whether anything did."""
+        data = self.transport.read(timeout)
+        self._sorter.feed(data)
+        return bool(data)
+
+    def _collect(self, timeout: float, enough: Callable[[], bool]) -> None:
+        """Take everything that is there, and wait up to `timeout` seconds while not `enough`."""
+        end = time.monotonic() + timeout
+        while self._pump(0.0):
+            if time.monotonic() >= end and enough():
+                return
+        while not enough() and (left := end - time.monotonic()) > 0:
+            self._pump(left)
+
+    def _answer(self, sequence: int, kinds: Collection[int], timeout: float) -> Answer | None:
+        """Wait for the answer to the request `sequence`; older answers are forgotten."""
+        end = time.monotonic() + timeout
+        while True:
+            while self._sorter.answers:
+                answer = self._sorter.answers.popleft()
+                if answer.sequence == sequence and answer.kind in kinds:
+                    return answer
+            left = end - time.monotonic()
+            if left <= 0:
+                return None
+            self._pump(left)
+
+    def _request(self, kind: FrameKind, body: bytes, kinds: Collection[int]) -> tuple[Answer, int]:
+        """Send a request until it is answered; the answer and how often it was sent."""
+        sequence, timeout = self._next_sequence(), self.transport.answer_timeout
+        waited = 0.0
+        self._sorter.answers.clear()
+        for attempt in range(self._attempts):
+            if attempt and kind == FrameKind.REGISTER_READ:
+                sequence = self._next_sequence()
+            self.transport.write(encode_link_frame(kind, sequence, body))
+            answer = self._answer(sequence, kinds, timeout)
+            if answer is not None:
+                return answer, attempt + 1
+            waited += timeout
+            timeout *= 2
+        raise LinkTimeoutError(
+            f"the board at {self.transport.name} did not answer {self._attempts} requests "
+            f"in {waited:.3g} s: is it powered, configured, and at this bit rate?"
+        )
+
+    def _register(self, kind: FrameKind, address: int, body: bytes) -> tuple[int, int]:
+        """Value that a register access is answered with, and how often it was sent."""
+        request = address.to_bytes(2, "little") + body
+        answer, sent = self._request(
+            kind, request, (FrameKind.REGISTER_VALUE, FrameKind.REGISTER_ERROR)
+        )
+        if answer.kind == FrameKind.REGISTER_ERROR or len(answer.body) != 6:
+            code = answer.body[2] if len(answer.body) == 3 else 0
+            raise RegisterAccessError(
+                f"register {address:#06x} of {self.transport.name}: {self._reason(code)}"
+            )
+        return int.from_bytes(answer.body[2:], "little"), sent
+
+    def _reason(self, code: int) -> str:
+        return _REASONS.get(code, f"the board refuses it (code {code})")
+
+    def read_word(self, address: int) -> int:
+        """Read a word.
+
+        Parameters
+        ----------
+        address : int
+            In words of 32 bits.
+
+        Returns
+        -------
+        int
+            0 to 2^32 - 1.
+
+        Raises
+        ------
+        LinkTimeoutError
+            If the board does not answer.
+        RegisterAccessError
+            If the board refuses.
+        """
+        return self._register(FrameKind.REGISTER_READ, address, b"")[0]
+
+    def read_words(self, address: int, words: int) -> int:
+        """Read a register of several words as it was at one moment.
+
+        The board holds the whole register when its lowest word is read. So the lowest word is
+        read again if it had to be asked for twice: a late second answer would belong to a later
+        moment than the first.
+
+        Parameters
+        ----------
+        address : int
+            Of the lowest word.
+        words : int
+            Number of 32-bit words.
+
+        Raises
+        ------
+        LinkTimeoutError, RegisterAccessError
+            As `read_word`.
+        """
+        for _ in range(self._attempts):
+            value, sent = self._register(FrameKind.REGISTER_READ, address, b"")
+            if sent == 1 or words == 1:
+                break
+        else:
+            raise LinkTimeoutError(
+                f"the board at {self.transport.name} answers too late or loses too much: "
+                "raise ?timeout= of the port or lower its bit rate"
+            )
+        for word in range(1, words):
+            value |= self.read_word(address + word) << (32 * word)
+        return value
+
+    def write_word(self, address: int, value: int) -> None:
+        """Write a word, exactly once.
+
+        Parameters
+        ----------
+        address : int
+            In words of 32 bits.
+        value : int
+            0 to 2^32 - 1.
+
+        Raises
+        ------
+        LinkTimeoutError
+            If the board does not answer; the word may or may not be written then.
+        RegisterAccessError
+            If the board refuses.
+        """
+        self._register(FrameKind.REGISTER_WRITE, address, value.to_bytes(4, "little"))
+
+    def lookup(self, indices: NDArray[np.uint64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Ask the state log for the symbols of pulses.
+
+        Parameters
+        ----------
+        indices : ndarray of uint64, shape (n,)
+            Pulse indices.
+
+        Returns
+        -------
+        status : ndarray of uint8, shape (n,)
+            `keybeam.protocol.link.LookupStatus` of each.
+        symbols : ndarray of uint8, shape (n,)
+            Symbol of each; means nothing where the status is not FOUND.
+
+        Raises
+        ------
+        LinkTimeoutError
+            If the board does not answer.
+        RequestRefusedError
+            If it has no state log.
+        """
+        wire = np.ascontiguousarray(indices, dtype="<u8")
+        parts = []
+        for start in range(0, wire.size, LOOKUP_MAXIMUM):
+            chunk = wire[start : start + LOOKUP_MAXIMUM]
+            answer, _ = self._request(
+                FrameKind.LOOKUP,
+                chunk.tobytes(),
+                (FrameKind.LOOKUP_ANSWER, FrameKind.REGISTER_ERROR),
+            )
+            if answer.kind != FrameKind.LOOKUP_ANSWER or len(answer.body) != chunk.size:
+                code = answer.body[2] if answer.kind == FrameKind.REGISTER_ERROR else 0
+                raise RequestRefusedError(
+                    f"look-up of pulses at {self.transport.name}: {self._reason(code)}"
+                )
+            parts.append(answer.body)
+        answers = np.frombuffer(b"".join(parts), np.uint8)
+        return answers >> np.uint8(4), answers & np.uint8(15)
+
+    def send_payload(self, payload: bytes, timeout: float = 5.0) -> int:
+        """Hand bytes to the downlink, waiting while the board's buffer is full.
+
+        Parameters
+        ----------
+        payload : bytes
+            Any number.
+        timeout : float
+            Seconds the buffer may stay full.
+
+        Returns
+        -------
+        int
+            Bytes still free in the buffer after the last of `payload` went in.
+
+        Raises
+        ------
+        PayloadFullError
+            If there was no room for longer than `timeout`.
+        LinkTimeoutError
+            If the board does not answer.
+        RequestRefusedError
+            If it has no downlink.
+        """
+        free, start = 0, 0
+        end = time.monotonic() + timeout
+        while start < len(payload):
+            chunk = payload[start : start + PAYLOAD_MAXIMUM]
+            answer, _ = self._request(
+                FrameKind.PAYLOAD, chunk, (FrameKind.REGISTER_VALUE, FrameKind.REGISTER_ERROR)
+            )
+            if answer.kind == FrameKind.REGISTER_VALUE and len(answer.body) == 6:
+                free = int.from_bytes(answer.body[2:], "little")
+                start += len(chunk)
+                end = time.monotonic() + timeout
+                continue
+            code = answer.body[2] if len(answer.body) == 3 else 0
+            if code != LinkError.NO_ROOM:
+                raise RequestRefusedError(
+                    f"payload for the downlink at {self.transport.name}: {self._reason(code)}"
+                )
+            if time.monotonic() >= end:
+                raise PayloadFullError(
+                    f"the payload buffer of {self.transport.name} stayed full for {timeout:g} s "
+                    f"({len(payload) - start} of {len(payload)} bytes left): does the downlink run?"
+                )
+            self._pump(_PAYLOAD_POLL_S)
+        return free
+
+    def records(self, timeout: float = 0.0) -> NDArray[np.uint64] | RecordLoss:
+        """Take the records that have arrived.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait for the first of them.
+
+        Returns
+        -------
+        ndarray of uint64, shape (n,), or RecordLoss
+            All records up to the next loss (n may be 0), or, where a loss comes next, the loss.
+        """
+        self._collect(timeout, lambda: self._sorter.has_records)
+        return self._sorter.take_records()
+
+    def messages(self, timeout: float = 0.0) -> list[bytes | MessageLoss]:
+        """Take the bytes of the message stream that have arrived.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait for the first of them.
+
+        Returns
+        -------
+        list of bytes or MessageLoss
+            Pieces in order; between two that do not join stands a `MessageLoss`.
+        """
+        self._collect(timeout, lambda: self._sorter.has_messages)
+        return self._sorter.take_messages()
