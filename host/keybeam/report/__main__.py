@@ -5,8 +5,9 @@ from keybeam.report.result import schema_table
 _HEAD = """\
 # `result.json`
 
-What `keybeam pass --out DIR` writes beside `report.html`. Counts and bits are whole numbers; error rates
-are fractions, not per cent. The tables are written by `make docs` from the code that writes the file.
+What `keybeam pass --out DIR` writes beside `report.html`. Counts and bits are whole numbers;
+error rates are fractions, not per cent. The tables are written by `make docs` from the code that
+writes the file.
 
 """
 
