@@ -50,7 +50,7 @@ class _EntryPointGroup(click.Group):
 )
 @click.version_option(message=f"keybeam {__version__} ({build_revision()})")
 def command_line() -> None:
-    r"""Keybeam, an open quantum-key-distribution terminal.
+    """Keybeam, an open quantum-key-distribution terminal.
 
     \b
     Example:
