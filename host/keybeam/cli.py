@@ -20,17 +20,27 @@ __all__ = ["command_line", "main"]
 _GROUP = "keybeam.commands"
 
 
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    return {point.name: point for point in metadata.entry_points(group=_GROUP)}
+
+
+def _can_load(name: str) -> bool:
+    """Whether what a command needs is installed; those of other installs are not listed."""
+    try:
+        _entry_points()[name].load()
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
 class _EntryPointGroup(click.Group):
     """A click group whose commands are loaded from entry points when they are asked for."""
 
-    def _entry_points(self) -> dict[str, metadata.EntryPoint]:
-        return {point.name: point for point in metadata.entry_points(group=_GROUP)}
-
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *self._entry_points()})
+        return sorted({*super().list_commands(ctx), *filter(_can_load, _entry_points())})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        point = self._entry_points().get(cmd_name)
+        point = _entry_points().get(cmd_name)
         if point is None:
             return super().get_command(ctx, cmd_name)
         try:

@@ -1,0 +1,53 @@
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+from keybeam.cli import command_line, main
+
+
+def run(*words):
+    command = [sys.executable, "-m", "keybeam", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_version_tells_the_revision():
+    done = run("--version")
+    assert done.returncode == 0
+    assert re.fullmatch(r"keybeam \d+\.\d+\.\d+ \(([0-9a-f]{7,}(-dirty)?|unknown)\)\n", done.stdout)
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["--nonsense"], ["keylength", "--qber", "high"]])
+def test_wrong_words_are_one_clear_error(words):
+    done = run(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert "Error: " in done.stderr
+
+
+def test_every_command_has_an_example():
+    context = click.Context(command_line)
+    names = command_line.list_commands(context)
+    assert {"pass", "cosim", "registers", "keylength", "build"} <= set(names)
+    for name in names:
+        command = command_line.get_command(context, name)
+        text = command.get_help(click.Context(command, info_name=f"keybeam {name}"))
+        assert re.search(rf"\n *Examples?:\n +(keybeam|\$ keybeam) {name}\b", text), name
+
+
+def test_a_full_disk_is_one_clear_line(monkeypatch, capsys):
+    @command_line.command("write-on-a-full-disk")
+    def write() -> None:
+        with open("/dev/full", "w") as file:
+            file.write("x" * 100_000)
+
+    monkeypatch.setitem(command_line.commands, "write-on-a-full-disk", write)
+    with pytest.raises(SystemExit) as stop:
+        main(["write-on-a-full-disk"])
+    assert stop.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "No space left" in lines[0]
+    assert "free some space" in lines[0]
