@@ -4,6 +4,7 @@ import sys
 
 import click
 import pytest
+
 from keybeam.cli import command_line, main
 
 
