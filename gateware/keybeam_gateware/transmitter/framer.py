@@ -130,15 +130,18 @@ class Framer(wiring.Component):
         wiring.connect(m, wiring.flipped(self.payload), buffer.w_stream)
         length = Signal(16)
         left = Signal(range(PAYLOAD_BYTES + 1))
-        byte = Signal(8)
+        more = Signal()
+        fetched, byte = Signal(8), Signal(8)
         m.d.sync += [
             self.level.eq(buffer.level),
             length.eq(Mux(self.level > PAYLOAD_BYTES, PAYLOAD_BYTES, self.level)),
-            byte.eq(Mux(left != 0, buffer.r_data, 0)),
+            more.eq(left != 0),
+            fetched.eq(buffer.r_data),
+            byte.eq(Mux(more, fetched, 0)),
         ]
         with m.If(at_header):
             m.d.sync += left.eq(length)
-        with m.If(at_byte & (left != 0)):
+        with m.If(at_byte & more):
             m.d.comb += buffer.r_en.eq(1)
             m.d.sync += left.eq(left - 1)
         return length, byte

@@ -44,7 +44,7 @@ class Gearbox(wiring.Component):
     def elaborate(self, platform):  # noqa: ARG002, D102
         m = Module()
         # With up to this many units held a further word is needed for the output not to pause.
-        threshold = self._given + max(self._given, self._taken) - 1
+        threshold = self._given + min(self._given, self._taken) - 1
         capacity = threshold + self._taken
         held = Signal(capacity * self._unit)
         level = Signal(range(capacity + 1))
