@@ -1,0 +1,275 @@
+"""Decoding of tag records: times unwrapped, sync words joined with their headers, gaps explicit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keybeam.protocol.records import (
+    DETECTOR_CHANNELS,
+    FRAME_COUNTER_BITS,
+    FRAME_VALID,
+    SYNC_FLYWHEEL,
+    TIME_MODULO,
+    Channel,
+    RecordType,
+    record_body,
+    record_channel,
+    record_time,
+    record_type,
+)
+
+__all__ = ["SYNC_DTYPE", "TAG_DTYPE", "DecodedChunk", "Gap", "RecordDecoder"]
+
+TAG_DTYPE = np.dtype([("time", "<i8"), ("channel", "u1")])
+"""A detection: unwrapped time in fine steps of 0.390625 ps, detector channel 0 to 3."""
+
+SYNC_DTYPE = np.dtype(
+    [
+        ("time", "<i8"),
+        ("counter", "<u8"),
+        ("flags", "u1"),
+        ("framed", "?"),
+        ("valid", "?"),
+        ("flywheel", "?"),
+        ("after_gap", "?"),
+    ]
+)
+"""A sync word with the header of its frame: unwrapped time in fine steps; frame counter and mode
+flags (zero without FRAME record); whether a FRAME record came; whether the header's check sum held;
+whether the time is the flywheel's; whether sync words may have been lost just before."""
+
+_TIMED = (
+    RecordType.TAG,
+    RecordType.EPOCH,
+    RecordType.SYNC,
+    RecordType.PPS,
+    RecordType.CAL,
+    RecordType.GAP_BEGIN,
+)
+_IS_TIMED = np.isin(np.arange(16), _TIMED)
+_IS_ORDERED = _IS_TIMED & (np.arange(16) != RecordType.GAP_BEGIN)
+_COUNTER_MASK = np.uint64((1 << FRAME_COUNTER_BITS) - 1)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A stretch of time in which records were lost.
+
+    Attributes
+    ----------
+    channel : int or None
+        The `Channel` that lost tags; None where the link to the board lost records of any channel.
+    begin, end : int
+        Unwrapped times in fine steps: nothing is known of the channel from `begin` to `end`.
+    lost : int
+        Number of lost tags, or of lost records where `channel` is None.
+    """
+
+    channel: int | None
+    begin: int
+    end: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class DecodedChunk:
+    """What `RecordDecoder` made of some records.
+
+    Attributes
+    ----------
+    tags : ndarray of TAG_DTYPE
+        Detections in the order of the records.
+    syncs : ndarray of SYNC_DTYPE
+        Sync words whose FRAME record has come, or can no longer come.
+    pps : ndarray of int64
+        Unwrapped times of pulse-per-second edges in fine steps.
+    gaps : tuple of Gap
+        Losses that ended within these records.
+    lower_bound : int
+        No tag, sync word or PPS edge of a later chunk has an earlier time (fine steps).
+    """
+
+    tags: NDArray[np.void]
+    syncs: NDArray[np.void]
+    pps: NDArray[np.int64]
+    gaps: tuple[Gap, ...]
+    lower_bound: int
+
+
+class RecordDecoder:
+    """Decode a stream of records, in chunks of any size.
+
+    The chunks' borders do not change what comes out. Memory is bounded by one chunk: all that is
+    kept between chunks is the time, at most one sync word, and the open gaps. Consecutive times
+    must be less than half the time modulus (3518 s) apart, which the periodic EPOCH grants.
+
+    Attributes
+    ----------
+    stray : int
+        Records so far that belong to nothing: FRAME without SYNC, GAP_END without GAP_BEGIN.
+    lost : int
+        Records and tags known to be lost so far.
+    """
+
+    def __init__(self) -> None:
+        self.stray = 0
+        self.lost = 0
+        self._time: int | None = None
+        self._ordered = 0
+        self._sync = np.empty(0, SYNC_DTYPE)
+        self._after_gap = False
+        self._open: dict[int, int] = {}
+        self._link_loss: tuple[int, int] | None = None
+
+    def lose(self, records: int) -> None:
+        """Note that the link lost records before the next ones that are fed.
+
+        Parameters
+        ----------
+        records : int
+            How many, as far as it is known; at least 1.
+        """
+        if records < 1:
+            raise ValueError(f"{records} lost records are no loss")
+        begin, before = self._link_loss or (self._time or 0, 0)
+        self._link_loss = (begin, before + records)
+        self.lost += records
+
+    def feed(self, records: NDArray[np.uint64]) -> DecodedChunk:
+        """Decode the next records of the stream.
+
+        Parameters
+        ----------
+        records : ndarray of uint64, shape (n,)
+            Records in the order in which the board sent them.
+        """
+        types = record_type(records)
+        channels = record_channel(records)
+        times = self._unwrap(records, _IS_TIMED[types])
+        is_tag = (types == RecordType.TAG) & (channels < len(DETECTOR_CHANNELS))
+        tags = np.empty(np.count_nonzero(is_tag), TAG_DTYPE)
+        tags["time"], tags["channel"] = times[is_tag], channels[is_tag]
+
+        held = self._sync
+        gaps, breaks = self._gaps(types, channels, records, times)
+        syncs = self._join(types, channels, records, times, breaks, held)
+        ordered = times[_IS_ORDERED[types]]
+        if ordered.size:
+            self._ordered = int(ordered[-1])
+        bound = int(self._sync["time"][0]) if self._sync.size else self._ordered
+        return DecodedChunk(tags, syncs, times[types == RecordType.PPS], tuple(gaps), bound)
+
+    def finish(self) -> DecodedChunk:
+        """Give what is still held: a sync word that waits for its FRAME, gaps that are open."""
+        now = self._time or 0
+        gaps = [Gap(channel, begin, now, 0) for channel, begin in self._open.items()]
+        if self._link_loss is not None:
+            gaps.append(Gap(None, self._link_loss[0], now, self._link_loss[1]))
+        syncs, self._sync = self._sync, np.empty(0, SYNC_DTYPE)
+        self._open, self._link_loss = {}, None
+        return DecodedChunk(
+            np.empty(0, TAG_DTYPE), syncs, np.empty(0, np.int64), tuple(gaps), self._ordered
+        )
+
+    def _unwrap(self, records: NDArray[np.uint64], timed: NDArray[np.bool]) -> NDArray[np.int64]:
+        """Unwrapped time at each record; untimed records take that of the timed one before."""
+        raw = record_time(records[timed])
+        result = np.full(records.size, self._time or 0, np.int64)
+        if raw.size == 0:
+            return result
+        previous = int(raw[0]) if self._time is None else self._time
+        half = TIME_MODULO // 2
+        steps = np.diff(raw, prepend=previous % TIME_MODULO)
+        unwrapped = previous + np.cumsum((steps + half) % TIME_MODULO - half)
+        place = np.cumsum(timed) - 1
+        result[place >= 0] = unwrapped[place[place >= 0]]
+        self._time = int(unwrapped[-1])
+        return result
+
+    def _gaps(
+        self,
+        types: NDArray[np.uint8],
+        channels: NDArray[np.uint8],
+        records: NDArray[np.uint64],
+        times: NDArray[np.int64],
+    ) -> tuple[list[Gap], list[int]]:
+        """Gaps that end in this chunk, and the places from which sync words follow a gap."""
+        gaps: list[Gap] = []
+        breaks: list[int] = []
+        if self._link_loss is not None and records.size:
+            begin, lost = self._link_loss
+            first = int(np.argmax(_IS_TIMED[types]))
+            gaps.append(Gap(None, begin, int(times[first]), lost))
+            breaks.append(0)
+            self._link_loss = None
+        marks = (types == RecordType.GAP_BEGIN) | (types == RecordType.GAP_END)
+        for place in np.flatnonzero(marks).tolist():
+            channel = int(channels[place])
+            if types[place] == RecordType.GAP_BEGIN:
+                self._open.setdefault(channel, int(times[place]))
+            elif channel in self._open:
+                lost = int(record_body(records[place : place + 1])[0])
+                gaps.append(Gap(channel, self._open.pop(channel), int(times[place]), lost))
+                self.lost += lost
+            else:
+                self.stray += 1
+            if channel == Channel.SYNC:
+                breaks.append(place)
+        return gaps, breaks
+
+    def _join(
+        self,
+        types: NDArray[np.uint8],
+        channels: NDArray[np.uint8],
+        records: NDArray[np.uint64],
+        times: NDArray[np.int64],
+        breaks: list[int],
+        held: NDArray[np.void],
+    ) -> NDArray[np.void]:
+        """Sync words joined with their FRAME records; the last one is held until it is sure."""
+        places = np.flatnonzero((types == RecordType.SYNC) | (types == RecordType.FRAME))
+        is_sync = np.concatenate([np.ones(held.size, bool), types[places] == RecordType.SYNC])
+        place = np.concatenate([np.full(held.size, -1), places])
+        sync_at = np.flatnonzero(is_sync)
+        syncs = np.zeros(sync_at.size, SYNC_DTYPE)
+        source = place[sync_at]
+        new = source >= 0
+        syncs["time"][new] = times[source[new]]
+        syncs["flywheel"][new] = channels[source[new]] & SYNC_FLYWHEEL != 0
+        syncs[: held.size] = held
+
+        # The records between two breaks belong together: a FRAME names the SYNC directly before.
+        stretch = np.searchsorted(np.array(sorted(breaks), np.int64), place, side="right")
+        follows = np.flatnonzero(is_sync[:-1] & ~is_sync[1:] & (stretch[:-1] == stretch[1:]))
+        owner = np.searchsorted(sync_at, follows)
+        frame_at = place[follows + 1]
+        body = record_body(records[frame_at])
+        syncs["counter"][owner] = body & _COUNTER_MASK
+        syncs["flags"][owner] = (body >> np.uint64(FRAME_COUNTER_BITS)).astype(np.uint8)
+        syncs["framed"][owner] = True
+        syncs["valid"][owner] = channels[frame_at] & FRAME_VALID != 0
+        self.stray += int(np.count_nonzero(~is_sync)) - follows.size
+
+        self._mark_after_gap(syncs, stretch[sync_at], new, len(breaks))
+        waits = syncs.size and not syncs["framed"][-1] and stretch[sync_at[-1]] == len(breaks)
+        self._sync = syncs[-1:].copy() if waits else np.empty(0, SYNC_DTYPE)
+        return syncs[:-1] if waits else syncs
+
+    def _mark_after_gap(
+        self,
+        syncs: NDArray[np.void],
+        stretch: NDArray[np.int64],
+        new: NDArray[np.bool],
+        breaks: int,
+    ) -> None:
+        """Set `after_gap` on the first sync word after each break."""
+        fresh = np.flatnonzero(new)
+        if fresh.size == 0:
+            self._after_gap |= breaks > 0
+            return
+        # The held sync word, where there is one, lies before all breaks of this chunk.
+        before = np.concatenate([[0], stretch[fresh][:-1]])
+        syncs["after_gap"][fresh] = stretch[fresh] != before
+        syncs["after_gap"][fresh[0]] |= self._after_gap
+        self._after_gap = bool(stretch[fresh[-1]] != breaks)

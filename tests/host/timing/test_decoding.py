@@ -1,0 +1,179 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keybeam.protocol.records import (
+    FRAME_VALID,
+    SYNC_FLYWHEEL,
+    TIME_MODULO,
+    Channel,
+    RecordType,
+    pack_records,
+)
+from keybeam.timing import RecordDecoder
+
+
+def record(kind, channel, body):
+    return pack_records(kind, channel, body % (1 << 54))[()]
+
+
+def frame_body(counter, flags):
+    return counter | flags << 48
+
+
+def array(*records):
+    return np.array(records, np.uint64)
+
+
+# Events of a stream in order of time: (kind, step to the time before, content).
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["tag", "epoch", "sync", "sync without frame", "pps"]),
+        st.integers(0, TIME_MODULO // 4),
+        st.integers(0, (1 << 48) - 1),
+    ),
+    max_size=40,
+)
+
+
+def reference(start, events):
+    """Records of the events, and what a decoder must find in them."""
+    records, tags, syncs, pps = [record(RecordType.EPOCH, 0, start)], [], [], []
+    time = start
+    for kind, step, content in events:
+        time += step
+        if kind == "tag":
+            records.append(record(RecordType.TAG, content % 4, time))
+            tags.append((time, content % 4))
+        elif kind == "epoch":
+            records.append(record(RecordType.EPOCH, 0, time))
+        elif kind == "pps":
+            records.append(record(RecordType.PPS, Channel.PPS, time))
+            pps.append(time)
+        else:
+            wheel, valid = content & 1, content >> 1 & 1
+            records.append(record(RecordType.SYNC, SYNC_FLYWHEEL * wheel, time))
+            framed = kind == "sync"
+            if framed:
+                body = frame_body(content, content % 8)
+                records.append(record(RecordType.FRAME, FRAME_VALID * valid, body))
+            known = (content, content % 8) if framed else (0, 0)
+            syncs.append((time, *known, framed, bool(framed and valid), bool(wheel), False))
+    return array(*records), tags, syncs, pps
+
+
+@given(st.integers(0, TIME_MODULO - 1), EVENTS, st.lists(st.integers(0, 80), max_size=6))
+def test_round_trip_in_any_chunks(start, events, cuts):
+    records, tags, syncs, pps = reference(start, events)
+    decoder = RecordDecoder()
+    cuts = sorted(min(cut, records.size) for cut in cuts)
+    chunks = [decoder.feed(part) for part in np.split(records, cuts)] + [decoder.finish()]
+    assert [tuple(tag) for chunk in chunks for tag in chunk.tags.tolist()] == tags
+    assert [tuple(sync) for chunk in chunks for sync in chunk.syncs.tolist()] == syncs
+    assert [time for chunk in chunks for time in chunk.pps.tolist()] == pps
+    assert not any(chunk.gaps for chunk in chunks)
+    assert decoder.stray == decoder.lost == 0
+
+
+@given(st.integers(0, TIME_MODULO - 1), EVENTS, st.lists(st.integers(0, 80), max_size=6))
+def test_lower_bound_holds(start, events, cuts):
+    records, *_ = reference(start, events)
+    decoder = RecordDecoder()
+    cuts = sorted(min(cut, records.size) for cut in cuts)
+    bound = 0
+    for part in np.split(records, cuts):
+        chunk = decoder.feed(part)
+        for times in (chunk.tags["time"], chunk.syncs["time"], chunk.pps):
+            assert (times >= bound).all()
+        assert chunk.lower_bound >= bound
+        bound = chunk.lower_bound
+
+
+def test_epoch_moves_the_lower_bound():
+    decoder = RecordDecoder()
+    assert decoder.feed(array(record(RecordType.EPOCH, 0, 5000))).lower_bound == 5000
+
+
+def test_gap_of_a_channel():
+    decoder = RecordDecoder()
+    first = decoder.feed(
+        array(
+            record(RecordType.TAG, 2, 100),
+            record(RecordType.GAP_BEGIN, 2, 200),
+            record(RecordType.TAG, 1, 250),
+        )
+    )
+    assert first.gaps == ()
+    second = decoder.feed(
+        array(record(RecordType.EPOCH, 0, 300), record(RecordType.GAP_END, 2, 17))
+    )
+    (gap,) = second.gaps
+    assert (gap.channel, gap.begin, gap.end, gap.lost) == (2, 200, 300, 17)
+    assert decoder.lost == 17
+
+
+def test_gap_that_never_ended_is_told():
+    decoder = RecordDecoder()
+    decoder.feed(array(record(RecordType.GAP_BEGIN, 3, 200), record(RecordType.EPOCH, 0, 900)))
+    (gap,) = decoder.finish().gaps
+    assert (gap.channel, gap.begin, gap.end) == (3, 200, 900)
+
+
+def test_nothing_joins_across_a_loss_on_the_link():
+    decoder = RecordDecoder()
+    decoder.feed(array(record(RecordType.SYNC, 0, 100)))
+    decoder.lose(30)
+    chunk = decoder.feed(
+        array(
+            record(RecordType.FRAME, FRAME_VALID, frame_body(9, 1)),
+            record(RecordType.TAG, 0, 700),
+            record(RecordType.SYNC, 0, 800),
+            record(RecordType.FRAME, FRAME_VALID, frame_body(10, 1)),
+        )
+    )
+    (gap,) = chunk.gaps
+    assert (gap.channel, gap.begin, gap.lost) == (None, 100, 30)
+    before, after = chunk.syncs.tolist()
+    assert before == (100, 0, 0, False, False, False, False)
+    assert after == (800, 10, 1, True, True, False, True)
+    assert decoder.stray == 1
+    assert decoder.lost == 30
+
+
+def test_gap_of_the_sync_channel_marks_the_next_sync_word():
+    decoder = RecordDecoder()
+    chunk = decoder.feed(
+        array(
+            record(RecordType.SYNC, 0, 100),
+            record(RecordType.FRAME, FRAME_VALID, frame_body(1, 1)),
+            record(RecordType.GAP_BEGIN, Channel.SYNC, 200),
+            record(RecordType.GAP_END, Channel.SYNC, 2),
+        )
+    )
+    assert not chunk.syncs["after_gap"].any()
+    chunk = decoder.feed(
+        array(
+            record(RecordType.SYNC, 0, 400),
+            record(RecordType.FRAME, FRAME_VALID, frame_body(4, 1)),
+            record(RecordType.SYNC, 0, 500),
+            record(RecordType.FRAME, FRAME_VALID, frame_body(5, 1)),
+        )
+    )
+    assert chunk.syncs["after_gap"].tolist() == [True, False]
+
+
+def test_stray_records_are_counted():
+    decoder = RecordDecoder()
+    decoder.feed(
+        array(
+            record(RecordType.FRAME, FRAME_VALID, frame_body(1, 1)),
+            record(RecordType.GAP_END, 1, 3),
+        )
+    )
+    assert decoder.stray == 2
+
+
+def test_a_loss_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="loss"):
+        RecordDecoder().lose(0)
