@@ -77,7 +77,7 @@ class TransmitterCore(wiring.Component):
         )
         self.bus.memory_map = self._registers.bridge.bus.memory_map
 
-    def elaborate(self, platform):  # noqa: ARG002, D102
+    def elaborate(self, platform):
         m = Module()
         registers = self._registers
         m.submodules.registers = registers.bridge

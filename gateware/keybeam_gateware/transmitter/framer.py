@@ -63,7 +63,7 @@ class Framer(wiring.Component):
     level: Out(range(PAYLOAD_BUFFER_BYTES + 1))
     line: Out(1)
 
-    def elaborate(self, platform):  # noqa: ARG002, D102
+    def elaborate(self, platform):
         m = Module()
         bit, part = self._plain(m)
 

@@ -41,7 +41,7 @@ class Gearbox(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):  # noqa: ARG002, D102
+    def elaborate(self, platform):
         m = Module()
         # With up to this many units held a further word is needed for the output not to pause.
         threshold = self._given + min(self._given, self._taken) - 1

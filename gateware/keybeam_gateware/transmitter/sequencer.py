@@ -65,7 +65,7 @@ class Sequencer(wiring.Component):
     sent: Out(SENT_LAYOUT)
     blanked: Out(1)
 
-    def elaborate(self, platform):  # noqa: ARG002, D102
+    def elaborate(self, platform):
         m = Module()
         m.d.comb += self.symbols.ready.eq(self.time.running)
         m.d.sync += [

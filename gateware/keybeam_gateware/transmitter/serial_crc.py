@@ -45,7 +45,7 @@ class SerialCRC(wiring.Component):
         self._invert = invert
         super().__init__()
 
-    def elaborate(self, platform):  # noqa: ARG002, D102
+    def elaborate(self, platform):
         m = Module()
         ones = (1 << self._width) - 1
         register = Signal(self._width, init=ones)

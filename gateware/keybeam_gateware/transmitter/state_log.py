@@ -66,7 +66,7 @@ class StateLog(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):  # noqa: ARG002, D102
+    def elaborate(self, platform):
         m = Module()
         m.submodules.ring = ring = self._ring
         written = Signal(SENT_LAYOUT)

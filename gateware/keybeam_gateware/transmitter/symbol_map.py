@@ -28,7 +28,7 @@ class SymbolMap(wiring.Component):
     random: In(stream.Signature(SYMBOL_BITS * SYMBOLS_PER_WORD))
     symbols: Out(stream.Signature(SYMBOLS_LAYOUT))
 
-    def elaborate(self, platform):  # noqa: ARG002, D102
+    def elaborate(self, platform):
         m = Module()
         m.d.comb += [
             self.symbols.valid.eq(self.random.valid),

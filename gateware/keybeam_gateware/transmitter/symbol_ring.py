@@ -53,7 +53,7 @@ class SymbolRing(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):  # noqa: ARG002, D102
+    def elaborate(self, platform):
         m = Module()
         outputs = []
         for number in range(self._banks):

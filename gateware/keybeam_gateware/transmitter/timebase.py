@@ -61,7 +61,7 @@ class Timebase(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):  # noqa: ARG002, D102
+    def elaborate(self, platform):
         m = Module()
         cycle = Signal(self._cycle_bits)
         decide, border = Signal(), Signal()
