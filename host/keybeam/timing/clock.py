@@ -19,7 +19,7 @@ _CURVATURE_PRIOR = (100.0 / 0.02) ** 2
 within 10 ns a frame (100 ppm) and a curvature within 0.02 ps a frame² (ten times the Doppler rate
 of 0.366 ppm/s on a 500 km orbit). They decide only where there are too few sync words to. The one
 of the mean only keeps rows solvable that hold no sync word and are not used."""
-_BATCH = 64
+_BATCH = 16
 """Blocks fitted at once. Always this many, so that rounding does not depend on their number."""
 
 

@@ -1,0 +1,204 @@
+"""Lanes and clocks of the Lattice ECP5: ODDRX2F, IDDRX2F, EHXPLLL, ECLKSYNCB, CLKDIVF.
+
+The order of the bits is that of Lattice's "ECP5 and ECP5-5G High-Speed I/O
+Interface" (FPGA-TN-02035): ODDRX2F sends D0 first and D3 last, on alternate
+edges of the edge clock beginning with a rising one; IDDRX2F gives the earliest
+sample on Q0 and the latest on Q3. Both gear by two, so the edge clock runs at
+twice the fabric clock and the line at four times. They exist on the left and
+the right side of the part only, and lanes that start together share one edge
+clock on one side.
+"""
+
+from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, ResetSignal, Signal
+from amaranth.lib import wiring
+from amaranth.lib.cdc import FFSynchronizer, ResetSynchronizer
+from amaranth.lib.wiring import In, Out
+
+from keybeam.protocol.numbers import SLOTS_PER_CYCLE
+from keybeam_gateware.primitives.pll import PllStage
+
+__all__ = ["Clocks", "LaneDeserialiser", "LaneSerialiser"]
+
+_PHASE = 8  # cycles of the reference clock that each step of the start takes
+_STEPS = 5 * _PHASE
+
+
+class LaneSerialiser(wiring.Component):
+    """Send four bits a cycle on one line.
+
+    The word is registered once before the cell, which leaves the router a whole cycle to reach
+    the edge of the part; all lanes have the same latency.
+
+    Members
+    -------
+    word : In(4)
+        Bits of this cycle of ``sync``, slot 0 lowest and first.
+    line : Out(1)
+        To the pad, through an output buffer and nothing else.
+    """
+
+    word: In(SLOTS_PER_CYCLE)
+    line: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        word = Signal(SLOTS_PER_CYCLE)
+        m.d.sync += word.eq(self.word)
+        m.submodules.cell = Instance(
+            "ODDRX2F",
+            p_GSR="DISABLED",
+            i_SCLK=ClockSignal("sync"),
+            i_ECLK=ClockSignal("eclk"),
+            i_RST=ResetSignal("eclk"),
+            **{f"i_D{slot}": word[slot] for slot in range(SLOTS_PER_CYCLE)},
+            o_Q=self.line,
+        )
+        return m
+
+
+class LaneDeserialiser(wiring.Component):
+    """Sample a line four times a cycle.
+
+    Where a word begins on the line is fixed by the start of the clocks, the same for all lanes;
+    what follows finds its own place in the samples.
+
+    Members
+    -------
+    line : In(1)
+        From the pad, through an input buffer and nothing else.
+    word : Out(4)
+        Samples of one cycle of ``sync``, the earliest lowest.
+    """
+
+    line: In(1)
+    word: Out(SLOTS_PER_CYCLE)
+
+    def elaborate(self, platform):
+        m = Module()
+        word = Signal(SLOTS_PER_CYCLE)
+        m.submodules.cell = Instance(
+            "IDDRX2F",
+            p_GSR="DISABLED",
+            i_D=self.line,
+            i_SCLK=ClockSignal("sync"),
+            i_ECLK=ClockSignal("eclk"),
+            i_RST=ResetSignal("eclk"),
+            i_ALIGNWD=Const(0),
+            **{f"o_Q{slot}": word[slot] for slot in range(SLOTS_PER_CYCLE)},
+        )
+        m.d.sync += self.word.eq(word)
+        return m
+
+
+class Clocks(wiring.Component):
+    """Drive the clock domains ``sync`` and ``eclk`` from a reference clock.
+
+    The module that uses the block defines both domains.
+
+    The edge clock starts as FPGA-TN-02035 asks of the x2 interfaces: reset the divider and the
+    lane cells, stop the edge clock, release the resets while it stands, and let it go, so that
+    all of them count from the same edge. If a loop loses lock, everything starts again; until
+    then the logic is held in reset and the lanes are dark.
+
+    Parameters
+    ----------
+    plan : tuple of PllStage
+        Loops in a row from the reference to the edge clock, as `plan_pll` gives them.
+
+    Members
+    -------
+    reference : In(1)
+        Reference clock, from its pad.
+    reset : In(1)
+        Starts everything again; asynchronous.
+    ready : Out(1)
+        The clocks run; in the time of the reference clock.
+    """
+
+    reference: In(1)
+    reset: In(1)
+    ready: Out(1)
+
+    def __init__(self, plan: tuple[PllStage, ...]):
+        self._plan = plan
+        super().__init__()
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains.reference = ClockDomain(reset_less=True, local=True)
+        m.d.comb += ClockSignal("reference").eq(self.reference)
+
+        clock, lock = self.reference, Const(1)
+        for number, stage in enumerate(self._plan):
+            clock, lock = self._add_pll(m, f"pll{number}", stage, clock, lock)
+        locked, restart = Signal(), Signal()
+        m.submodules.locked = FFSynchronizer(lock, locked, o_domain="reference")
+        m.submodules.restart = FFSynchronizer(self.reset, restart, o_domain="reference")
+
+        # First the logic is reset while its clock still runs, so that no lane keeps a word.
+        # Registered, since all three act without a clock.
+        hold, stop = Signal(), Signal()
+        step = Signal(range(_STEPS))
+        m.d.reference += [
+            hold.eq((step >= _PHASE) & (step < 3 * _PHASE)),
+            stop.eq((step >= 2 * _PHASE) & (step < 4 * _PHASE)),
+            self.ready.eq(step == _STEPS - 1),
+        ]
+        with m.If(~locked | restart):
+            m.d.reference += step.eq(0)
+        with m.Elif(step != _STEPS - 1):
+            m.d.reference += step.eq(step + 1)
+
+        m.submodules.gate = Instance(
+            "ECLKSYNCB", i_ECLKI=clock, i_STOP=stop, o_ECLKO=ClockSignal("eclk")
+        )
+        m.submodules.divider = Instance(
+            "CLKDIVF",
+            p_GSR="DISABLED",
+            p_DIV="2.0",
+            i_CLKI=ClockSignal("eclk"),
+            i_RST=hold,
+            i_ALIGNWD=Const(0),
+            o_CDIVX=ClockSignal("sync"),
+        )
+        m.d.comb += ResetSignal("eclk").eq(hold)
+        m.submodules.release = ResetSynchronizer(~self.ready, domain="sync")
+        return m
+
+    @staticmethod
+    def _add_pll(m, name, stage, clock, enable):
+        """Add one loop that is held in reset until `enable`; gives its clock and its lock."""
+        output, lock = Signal(name=f"{name}_clock"), Signal(name=f"{name}_lock")
+        m.submodules[name] = Instance(
+            "EHXPLLL",
+            # Charge pump and filter as Lattice's own tool sets them for these ratios.
+            a_ICP_CURRENT="12",
+            a_LPF_RESISTOR="8",
+            a_MFG_ENABLE_FILTEROPAMP="1",
+            a_MFG_GMCREF_SEL="2",
+            p_PLLRST_ENA="ENABLED",
+            p_INTFB_WAKE="DISABLED",
+            p_STDBY_ENABLE="DISABLED",
+            p_DPHASE_SOURCE="DISABLED",
+            p_FEEDBK_PATH="CLKOP",
+            p_CLKI_DIV=stage.reference_divider,
+            p_CLKFB_DIV=stage.feedback_divider,
+            p_CLKOP_DIV=stage.output_divider,
+            p_CLKOP_ENABLE="ENABLED",
+            p_CLKOP_CPHASE=stage.output_divider - 1,
+            p_CLKOP_FPHASE=0,
+            i_CLKI=clock,
+            i_CLKFB=output,
+            i_RST=~enable,
+            i_STDBY=Const(0),
+            i_PHASESEL0=Const(0),
+            i_PHASESEL1=Const(0),
+            i_PHASEDIR=Const(0),
+            i_PHASESTEP=Const(0),
+            i_PHASELOADREG=Const(0),
+            i_PLLWAKESYNC=Const(0),
+            i_ENCLKOP=Const(0),
+            o_CLKOP=output,
+            o_LOCK=lock,
+        )
+        return output, lock

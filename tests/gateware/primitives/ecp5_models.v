@@ -1,0 +1,95 @@
+// Behaviour of the ECP5's cells as Lattice's documents describe it (FPGA-TN-02035, FPGA-TN-02200),
+// without delays: enough to see which bit is where, and that all lanes start together.
+
+module ODDRX2F (
+    input SCLK, ECLK, RST, D0, D1, D2, D3,
+    output Q
+);
+    parameter GSR = "ENABLED";
+    reg [3:0] parallel = 0;
+    reg [3:0] serial = 0;
+    reg falling = 0;
+    reg second = 0;
+
+    always @(posedge SCLK or posedge RST)
+        if (RST) parallel <= 0;
+        else parallel <= {D3, D2, D1, D0};
+
+    // Two rising edges of the edge clock a word: the first takes it over, the second moves on.
+    always @(posedge ECLK or posedge RST)
+        if (RST) begin
+            second <= 0;
+            serial <= 0;
+        end else begin
+            second <= !second;
+            serial <= second ? serial >> 2 : parallel;
+        end
+
+    always @(negedge ECLK or posedge RST)
+        if (RST) falling <= 0;
+        else falling <= serial[1];
+
+    assign Q = ECLK ? serial[0] : falling;
+endmodule
+
+module IDDRX2F (
+    input D, SCLK, ECLK, RST, ALIGNWD,
+    output reg Q0, Q1, Q2, Q3
+);
+    parameter GSR = "ENABLED";
+    reg rising = 0;
+    reg [1:0] pair = 0;
+    reg [1:0] older = 0;
+
+    always @(posedge ECLK) rising <= D;
+    always @(negedge ECLK) begin
+        pair <= {D, rising};
+        older <= pair;
+    end
+
+    always @(posedge SCLK or posedge RST)
+        if (RST) {Q3, Q2, Q1, Q0} <= 0;
+        else {Q3, Q2, Q1, Q0} <= {pair, older};
+endmodule
+
+// The frequency is not modelled: a loop hands its input on once it is locked.
+module EHXPLLL (
+    input CLKI, CLKFB, PHASESEL1, PHASESEL0, PHASEDIR, PHASESTEP, PHASELOADREG, STDBY,
+    input PLLWAKESYNC, RST, ENCLKOP,
+    output CLKOP,
+    output reg LOCK
+);
+    parameter CLKI_DIV = 1, CLKFB_DIV = 1, CLKOP_DIV = 8, CLKOP_CPHASE = 0, CLKOP_FPHASE = 0;
+    parameter CLKOP_ENABLE = "ENABLED", FEEDBK_PATH = "CLKOP", PLLRST_ENA = "DISABLED";
+    parameter INTFB_WAKE = "DISABLED", STDBY_ENABLE = "DISABLED", DPHASE_SOURCE = "DISABLED";
+    reg [3:0] count = 0;
+    initial LOCK = 0;
+    assign CLKOP = CLKI;
+    always @(posedge CLKI or posedge RST)
+        if (RST) {LOCK, count} <= 0;
+        else begin
+            count <= count + 1;
+            if (&count) LOCK <= 1;
+        end
+endmodule
+
+// The stop acts on a whole period, never on a part of one.
+module ECLKSYNCB (
+    input ECLKI, STOP,
+    output ECLKO
+);
+    reg enable = 1;
+    always @(negedge ECLKI) enable <= !STOP;
+    assign ECLKO = ECLKI & enable;
+endmodule
+
+module CLKDIVF (
+    input CLKI, RST, ALIGNWD,
+    output reg CDIVX
+);
+    parameter GSR = "DISABLED", DIV = "2.0";
+    initial CDIVX = 0;
+    always @(posedge CLKI or posedge RST)
+        if (RST) CDIVX <= 0;
+        else CDIVX <= !CDIVX;
+endmodule
