@@ -1,0 +1,221 @@
+"""First-in first-out memory of one channel, which marks and counts what it loses."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import enum, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from keybeam.protocol.records import (
+    BODY_BITS,
+    CHANNEL_BITS,
+    TIME_BITS,
+    TYPE_BITS,
+    Channel,
+    RecordType,
+)
+
+from .events import EventSignature, HeadSignature
+from .pipeline import delayed
+
+__all__ = ["ChannelFifo"]
+
+LOST_BITS = 48
+"""Bits of the count of lost events of a gap: at two a cycle it would take ten days to overflow."""
+
+
+class _Kind(enum.Enum, shape=2):
+    """What an entry is."""
+
+    EVENT = 0
+    GAP_BEGIN = 1
+    GAP_END = 2
+    ATTACHED = 3
+
+
+class ChannelFifo(wiring.Component):
+    """Queue of a channel's events in block RAM.
+
+    When it is nearly full, or an event stands for several, a gap begins: GAP_BEGIN, for which there
+    is always room, takes the place of the first lost event. Events are then counted only. The
+    gap ends with GAP_END when a quarter of the queue or less is in use, and no earlier GAP_END is
+    still queued (so one register holds its count). Every event thus either leaves as a record or is
+    in the count of a gap.
+
+    A body may be attached to an event after it was given (the FRAME to its SYNC). It has no time;
+    it follows its event, and is lost with it.
+
+    Parameters
+    ----------
+    channel : Channel
+        The channel.
+    event_type : RecordType
+        Type of its records: TAG, SYNC or PPS.
+    depth : int
+        Entries, a power of two, at least 64.
+
+    Members
+    -------
+    enable : In(1)
+        Events are accepted. A disabled channel neither records nor counts.
+    events : In(EventSignature())
+        Events; they cannot wait.
+    flag : In(1)
+        With an event of a SYNC channel: the flag in the channel field of its record.
+    attach : In(1)
+        Attach a FRAME to the last event, at least two cycles after it and before the next.
+    attached_body : In(54)
+        Body of that FRAME.
+    attached_flag : In(1)
+        Flag in its channel field.
+    head : Out(HeadSignature())
+        The oldest record, for the merge.
+    arrived : Out(2)
+        Events that arrived in this cycle (accepted or lost), 0 to 3.
+    dropped : Out(2)
+        Events that were lost in this cycle, 0 to 3.
+    taken : Out(1)
+        An event left through `head` in this cycle.
+    gap_began : Out(1)
+        A gap begins in this cycle.
+    in_gap : Out(1)
+        A gap is open.
+    """
+
+    def __init__(self, *, channel: Channel, event_type: RecordType, depth: int = 512) -> None:
+        self._channel = channel
+        self._event_type = event_type
+        self._depth = depth
+        super().__init__(
+            {
+                "enable": In(1),
+                "events": In(EventSignature()),
+                "flag": In(1),
+                "attach": In(1),
+                "attached_body": In(BODY_BITS),
+                "attached_flag": In(1),
+                "head": Out(HeadSignature()),
+                "arrived": Out(2),
+                "dropped": Out(2),
+                "taken": Out(1),
+                "gap_began": Out(1),
+                "in_gap": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.storage = storage = memory.Memory(
+            shape=BODY_BITS + 3, depth=self._depth, init=[]
+        )
+        write_port, read_port = storage.write_port(), storage.read_port()
+        level = Signal(range(self._depth + 1))
+        end_queued = Signal()
+        end_count = Signal(LOST_BITS)
+        write, entry_kind = Signal(), Signal(_Kind)
+        self._accept(m, level, write, entry_kind, end_queued, end_count, write_port)
+        self._show_head(m, level, write, end_queued, end_count, read_port)
+        m.d.sync += level.eq(level + write - self.head.pop)
+        return m
+
+    def _accept(self, m, level, write, kind, end_queued, end_count, port):
+        """Decide what becomes of an event, and write the entry."""
+        # Eight places in reserve: what is on its way, an attached body and GAP_BEGIN.
+        room, low = Signal(), Signal()
+        m.d.sync += [room.eq(level < self._depth - 8), low.eq(level <= self._depth // 4)]
+        events = self.events
+        valid, weight, flag = Signal(), Signal(2), Signal()
+        time, horizon = Signal(TIME_BITS), Signal(TIME_BITS)
+        attach, attached = Signal(), Signal(BODY_BITS + 1)
+        m.d.sync += [
+            valid.eq(events.valid & self.enable),
+            weight.eq(events.weight),
+            time.eq(Cat(events.fine, events.coarse)),
+            horizon.eq(events.horizon << len(events.fine)),
+            flag.eq(self.flag),
+            attach.eq(self.attach),
+            attached.eq(Cat(self.attached_body, self.attached_flag)),
+        ]
+        # An attached body is lost with its event.
+        orphan = Signal(init=1)
+        lost = Signal(LOST_BITS)
+        body, entry_flag = Signal(BODY_BITS), Signal()
+        m.d.comb += [body.eq(Mux(valid, time, horizon)), entry_flag.eq(flag)]
+        m.d.comb += self.arrived.eq(Mux(valid, weight, 0))
+        with m.If(self.in_gap):
+            m.d.comb += self.dropped.eq(self.arrived)
+            m.d.sync += lost.eq(lost + self.arrived)
+            with m.If(valid):
+                m.d.sync += orphan.eq(1)
+            with m.If(low & ~end_queued):
+                m.d.comb += [write.eq(1), kind.eq(_Kind.GAP_END)]
+                m.d.sync += [
+                    self.in_gap.eq(0),
+                    end_queued.eq(1),
+                    end_count.eq(lost + self.arrived),
+                ]
+        with m.Elif(valid):
+            m.d.comb += write.eq(1)
+            m.d.sync += orphan.eq(0)
+            with m.If(~room | (weight != 1)):
+                m.d.comb += [
+                    kind.eq(_Kind.GAP_BEGIN),
+                    self.gap_began.eq(1),
+                    self.dropped.eq(weight),
+                ]
+                m.d.sync += [self.in_gap.eq(1), lost.eq(weight), orphan.eq(1)]
+        with m.Elif(attach & ~orphan):
+            m.d.comb += [
+                write.eq(1),
+                kind.eq(_Kind.ATTACHED),
+                body.eq(attached[:-1]),
+                entry_flag.eq(attached[-1]),
+            ]
+
+        write_address = Signal(range(self._depth))
+        m.d.sync += write_address.eq(write_address + port.en)
+        m.d.sync += [port.en.eq(write), port.data.eq(Cat(body, kind, entry_flag))]
+        m.d.comb += port.addr.eq(write_address)
+
+    def _show_head(self, m, level, write, end_queued, end_count, port):
+        """Bring the oldest entry from the memory to the head."""
+        head = self.head
+        # Entries that are in the memory and were there when the port last read.
+        stored = Signal(range(self._depth + 1))
+        arriving = delayed(m, write, 2)
+        address, fetched, load = Signal(range(self._depth)), Signal(), Signal()
+        m.d.comb += [port.addr.eq(address), load.eq(fetched & ~head.valid)]
+        m.d.sync += [
+            stored.eq(stored + arriving - load),
+            address.eq(address + load),
+            fetched.eq((stored != 0) & ~load),
+        ]
+        body, kind, flag = Signal(BODY_BITS), Signal(_Kind), Signal()
+        with m.If(head.pop):
+            m.d.sync += head.valid.eq(0)
+        with m.If(load):
+            m.d.sync += [head.valid.eq(1), Cat(body, kind, flag).eq(port.data)]
+            with m.If(port.data[BODY_BITS : BODY_BITS + 2] != _Kind.ATTACHED.value):
+                m.d.sync += head.key.eq(port.data[:BODY_BITS])
+        self._make_record(m, body, kind, flag, end_count)
+        m.d.comb += self.taken.eq(head.pop & (kind == _Kind.EVENT))
+        with m.If(head.pop & (kind == _Kind.GAP_END)):
+            m.d.sync += end_queued.eq(0)
+
+    def _make_record(self, m, body, kind, flag, end_count):
+        """Make the record of the entry at the head."""
+        types = {
+            _Kind.EVENT: self._event_type,
+            _Kind.GAP_BEGIN: RecordType.GAP_BEGIN,
+            _Kind.GAP_END: RecordType.GAP_END,
+            _Kind.ATTACHED: RecordType.FRAME,
+        }
+        record_type, channel = Signal(TYPE_BITS), Signal(CHANNEL_BITS)
+        flagged = {_Kind.ATTACHED}
+        if self._event_type == RecordType.SYNC:
+            flagged.add(_Kind.EVENT)
+        with m.Switch(kind):
+            for which, value in types.items():
+                with m.Case(which):
+                    m.d.comb += record_type.eq(value)
+                    m.d.comb += channel.eq(flag if which in flagged else self._channel)
+        whole = Mux(kind == _Kind.GAP_END, end_count, body)
+        m.d.comb += self.head.record.eq(Cat(whole, channel, record_type))

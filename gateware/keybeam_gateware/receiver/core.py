@@ -1,0 +1,267 @@
+"""The receiver core: from sampled inputs to tag records and messages."""
+
+from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from keybeam.protocol.numbers import FRAME_BITS
+from keybeam.protocol.records import (
+    COARSE_BITS,
+    DETECTOR_CHANNELS,
+    SAMPLED_FINE_STEP,
+    Channel,
+    RecordType,
+)
+from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
+
+from . import registers
+from .channel_fifo import ChannelFifo
+from .counters import SnapshotCounter
+from .data_recovery import DataRecovery
+from .deframer import Deframer
+from .frame_aligner import FrameAligner
+from .markers import EpochSource, FenceSource
+from .merge import TimeOrderedMerge
+from .sync_extractor import SyncExtractor
+from .tagger import SampledTagger
+
+__all__ = ["MERGE_LATENCY", "ReceiverCore"]
+
+MERGE_LATENCY = 256
+"""Cycles within which every record shows at the merge. The slowest is FRAME: 64 bits of sync word,
+96 of header, and about 45 cycles of pipelines after the first sample of its SYNC."""
+
+SYNC_AGE = 128
+"""More cycles than from the first sample of a sync word until its event."""
+
+ADDRESS_BITS = 7
+
+_TYPES = dict.fromkeys(DETECTOR_CHANNELS, RecordType.TAG) | {
+    Channel.SYNC: RecordType.SYNC,
+    Channel.PPS: RecordType.PPS,
+}
+
+
+class ReceiverCore(wiring.Component):
+    """Everything of the receiver that is not board or link.
+
+    **Times.** Clock edges are numbered from 0 on, the first one after reset being 0. Sample k of
+    the inputs at edge c is sample n = 4c + k and has the time n × 1600 ps: coarse time c, fine time
+    k × `SAMPLED_FINE_STEP`, modulo 2^40 cycles. There is no other offset; the lengths of all
+    pipelines are taken into account. In these terms the times of the records are:
+
+    - TAG, PPS: number of the first high sample after a low one; before sample 0 all is low.
+    - SYNC: number of the first sample of the sync word's seventh bit, its first one, less 24. As
+      six zeros come before, that sample is a first high one, too. (Only where the line has no
+      edge there within a sample of the sampling phase, because of a bit error, the phase stands
+      for it.)
+    - EPOCH: whole multiples of the period as long as that is not changed.
+    - FENCE: stands behind all records earlier than the write of its register.
+
+    **Order.** Records leave in the order of their times; equal times in the order H, V, D, A, SYNC,
+    PPS, EPOCH, FENCE. FRAME directly follows its SYNC. A GAP_BEGIN has the place of the
+    first lost event; a GAP_END comes before the first event that is recorded again.
+
+    Parameters
+    ----------
+    frame_bits : int
+        Line bits of a frame.
+    fifo_depth : int
+        Entries of each channel's queue, a power of two.
+
+    Members
+    -------
+    line : In(4)
+        Samples of the downlink, earliest lowest.
+    detectors : In(ArrayLayout(4, 4))
+        Samples of the detectors H, V, D, A.
+    pps : In(4)
+        Samples of the pulse-per-second input.
+    records : Out(stream(64))
+        Tag records (`keybeam.protocol.records`).
+    message : Out(stream(8))
+        Payload of the frames whose check sum held.
+    bus : In(csr)
+        Registers.
+    """
+
+    def __init__(self, *, frame_bits: int = FRAME_BITS, fifo_depth: int = 512) -> None:
+        self._frame_bits = frame_bits
+        self._fifo_depth = fifo_depth
+        self._add_registers()
+        super().__init__(
+            {
+                "line": In(4),
+                "detectors": In(data.ArrayLayout(unsigned(4), len(DETECTOR_CHANNELS))),
+                "pps": In(4),
+                "records": Out(stream.Signature(64)),
+                "message": Out(stream.Signature(8)),
+                "bus": In(csr.Signature(addr_width=ADDRESS_BITS, data_width=CSR_DATA_WIDTH)),
+            }
+        )
+        self.bus.memory_map = self._bridge.bus.memory_map
+
+    def _add_registers(self) -> None:
+        builder = csr.Builder(addr_width=ADDRESS_BITS, data_width=CSR_DATA_WIDTH)
+        self._control = builder.add("control", registers.Control())
+        self._channels = builder.add("channels", registers.Channels())
+        self._line = builder.add("line", registers.Line())
+        self._sync = builder.add("sync", registers.Sync())
+        self._epoch = builder.add("epoch", registers.Epoch())
+        self._fence = builder.add("fence", registers.Fence())
+        self._status = builder.add("status", registers.Status())
+        self._events = builder.add("events", registers.Events())
+        self._snapshot = builder.add("snapshot", registers.Snapshot())
+        self._time = builder.add("time", registers.Time())
+        self._line_counts = {
+            name: builder.add(name, registers.counter_register(meaning, 32))
+            for name, meaning in registers.LINE_COUNTERS.items()
+        }
+        self._event_counts = {
+            (name, channel): builder.add(
+                f"{name}_{channel.name.lower()}",
+                registers.counter_register(meaning.format(channel.name), 64),
+            )
+            for channel in Channel
+            for name, meaning in registers.EVENT_COUNTERS.items()
+        }
+        self._bridge = csr.Bridge(builder.as_memory_map())
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.bridge = self._bridge
+        connect(m, flipped(self.bus), self._bridge.bus)
+        cycle, snapshot = Signal(COARSE_BITS), Signal()
+        m.d.sync += cycle.eq(cycle + 1)
+        m.d.sync += snapshot.eq(self._snapshot.f.take.w_stb & self._snapshot.f.take.w_data)
+        with m.If(snapshot):
+            m.d.sync += self._time.f.cycle.r_data.eq(cycle)
+
+        fifos = {
+            channel: ChannelFifo(channel=channel, event_type=kind, depth=self._fifo_depth)
+            for channel, kind in _TYPES.items()
+        }
+        for channel, fifo in fifos.items():
+            m.submodules[f"fifo_{channel.name.lower()}"] = fifo
+            m.d.comb += fifo.enable.eq(self._channels.f.enable.data[channel])
+        self._tag_edges(m, fifos, cycle)
+        self._receive_line(m, fifos[Channel.SYNC], cycle, snapshot)
+        self._merge(m, [fifos[channel] for channel in Channel], cycle)
+        for channel, fifo in fifos.items():
+            for name, increment in {
+                "arrived": fifo.arrived,
+                "merged": fifo.taken,
+                "dropped": fifo.dropped,
+            }.items():
+                count = self._event_counts[name, channel]
+                self._count(m, f"{name}_{channel.name.lower()}", count, increment, snapshot)
+            m.d.comb += [
+                self._status.f.gap.r_data[channel].eq(fifo.in_gap),
+                self._events.f.gap.set[channel].eq(fifo.gap_began),
+            ]
+        return m
+
+    def _count(
+        self, m: Module, name: str, register: csr.Register, increment: Signal, snapshot: Signal
+    ) -> None:
+        """Count behind a register."""
+        counter = SnapshotCounter(len(register.f.count.r_data))
+        m.submodules[f"count_{name}"] = counter
+        m.d.comb += [
+            counter.increment.eq(increment),
+            counter.snapshot.eq(snapshot),
+            register.f.count.r_data.eq(counter.value),
+        ]
+
+    def _tag_edges(self, m: Module, fifos: dict[Channel, ChannelFifo], cycle: Signal) -> None:
+        """Stamp the edges of the detectors and of the pulse-per-second input."""
+        inputs = {channel: self.detectors[channel] for channel in DETECTOR_CHANNELS}
+        for channel, samples in (inputs | {Channel.PPS: self.pps}).items():
+            m.submodules[f"tagger_{channel.name.lower()}"] = tagger = SampledTagger()
+            m.d.comb += [tagger.samples.eq(samples), tagger.cycle.eq(cycle)]
+            connect(m, tagger.events, fifos[channel].events)
+
+    def _receive_line(self, m: Module, fifo: ChannelFifo, cycle: Signal, snapshot: Signal) -> None:
+        """Recover the downlink's bits, sync words and frames."""
+        m.submodules.recovery = recovery = DataRecovery()
+        m.submodules.extractor = extractor = SyncExtractor(frame_bits=self._frame_bits)
+        m.submodules.aligner = aligner = FrameAligner()
+        m.submodules.deframer = deframer = Deframer(frame_bits=self._frame_bits)
+        m.d.comb += [
+            recovery.line.eq(self.line),
+            recovery.cycle.eq(cycle),
+            recovery.threshold.eq(self._line.f.hysteresis.data),
+            extractor.cycle.eq(cycle),
+            *(getattr(extractor, name).eq(field.data) for (name,), field in self._sync),
+            aligner.start.eq(extractor.event),
+            aligner.first_bit.eq(extractor.first_bit),
+            deframer.valid.eq(aligner.valid),
+            deframer.data.eq(aligner.data),
+            deframer.first.eq(aligner.first),
+        ]
+        for receiver in (extractor, aligner):
+            m.d.comb += [
+                getattr(receiver.recovered, name).eq(getattr(recovery.recovered, name))
+                for name in ("count", "bits", "starts")
+            ]
+        connect(m, deframer.message, flipped(self.message))
+
+        # The sum that gives an event's time is settled a cycle after the event.
+        events = fifo.events
+        m.d.sync += [
+            events.valid.eq(extractor.event),
+            events.coarse.eq(extractor.coarse),
+            events.fine.eq(extractor.phase << (SAMPLED_FINE_STEP.bit_length() - 1)),
+            events.horizon.eq(cycle - SYNC_AGE),
+            fifo.flag.eq(extractor.flywheel),
+        ]
+        m.d.comb += [
+            events.weight.eq(1),
+            fifo.attach.eq(deframer.header),
+            fifo.attached_body.eq(Cat(deframer.counter, deframer.flags)),
+            fifo.attached_flag.eq(deframer.header_valid),
+        ]
+        header_bad = deframer.header & ~deframer.header_valid
+        flywheel = extractor.event & extractor.flywheel
+        signal_before = Signal()
+        m.d.sync += signal_before.eq(recovery.signal)
+        sticky = self._events.f
+        m.d.comb += [
+            self._status.f.signal.r_data.eq(recovery.signal),
+            self._status.f.sync_state.r_data.eq(extractor.state.as_value()),
+            sticky.signal_lost.set.eq(signal_before & ~recovery.signal),
+            sticky.lock_lost.set.eq(extractor.lost_lock),
+            sticky.flywheel.set.eq(flywheel),
+            sticky.header_bad.set.eq(header_bad),
+            sticky.frame_bad.set.eq(deframer.bad),
+            sticky.message_dropped.set.eq(deframer.dropped),
+        ]
+        for name, increment in {
+            "bit_slips": recovery.slipped,
+            "syncs_seen": extractor.event & ~extractor.flywheel,
+            "syncs_flywheel": flywheel,
+            "locks_lost": extractor.lost_lock,
+            "headers_bad": header_bad,
+            "frames_good": deframer.good,
+            "frames_bad": deframer.bad,
+            "messages_dropped": deframer.dropped,
+        }.items():
+            self._count(m, name, self._line_counts[name], increment, snapshot)
+
+    def _merge(self, m: Module, fifos: list[ChannelFifo], cycle: Signal) -> None:
+        """Bring the records of all sources in order."""
+        m.submodules.epoch = epoch = EpochSource()
+        m.submodules.fence = fence = FenceSource()
+        m.d.comb += [
+            epoch.period.eq(self._epoch.f.period.data),
+            fence.cycle.eq(cycle),
+            fence.request.eq(self._fence.f.value.w_stb),
+            fence.value.eq(self._fence.f.value.w_data),
+            self._status.f.fence.r_data.eq(fence.head.valid),
+        ]
+        sources = [*fifos, epoch, fence]
+        m.submodules.merge = merge = TimeOrderedMerge(sources=len(sources), latency=MERGE_LATENCY)
+        m.d.comb += [merge.cycle.eq(cycle), merge.enable.eq(self._control.f.stream.data)]
+        for place, source in enumerate(sources):
+            connect(m, source.head, merge.heads[place])
+        connect(m, merge.records, flipped(self.records))

@@ -1,0 +1,90 @@
+"""Comparison of the last 64 line bits with the sync word."""
+
+from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from keybeam.protocol.downlink import SYNC_BYTES, SYNC_WORD
+
+from .data_recovery import SAMPLE_NUMBER_BITS, recovered_bits
+from .pipeline import delayed
+
+__all__ = ["FIRST_ONE", "SYNC_BITS", "SyncCorrelator"]
+
+SYNC_BITS = 8 * SYNC_BYTES
+FIRST_ONE = SYNC_BITS - SYNC_WORD.bit_length()
+"""Bits of the sync word before its first one. That one begins with the word's first edge which
+is there whatever was sent before, so the time of the word is taken from it."""
+
+
+class SyncCorrelator(wiring.Component):
+    """Counts in how many bits the line differs from the sync word, after every line bit.
+
+    A cycle may bring two bits, so there are two windows: `last` ends with the newest bit,
+    `previous` ends one bit before. The counts are summed up in a tree with a register at each
+    level; all outputs belong to the same cycle of `recovered`, `LATENCY` cycles before.
+
+    Members
+    -------
+    recovered : In(recovered_bits())
+        Line bits.
+    tolerance : In(4)
+        Wrong bits with which the word still matches, 0 to 15.
+    count : Out(2)
+        Bits that the cycle brought: 0, 1, 2.
+    match : Out(2)
+        The window ending `previous` (bit 0, only with two bits) and `last` (bit 1, only with one
+        or two bits) matches.
+    starts : Out(ArrayLayout(4, 2))
+        Number of the first sample, modulo 16, of the bit in the place of the word's first one, for
+        the windows `previous` and `last`.
+    """
+
+    LATENCY = 7
+
+    recovered: In(recovered_bits())
+    tolerance: In(4)
+    count: Out(range(3))
+    match: Out(2)
+    starts: Out(data.ArrayLayout(unsigned(SAMPLE_NUMBER_BITS), 2))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        new = self.recovered
+        # Stage 1: the newest bit is in place 0.
+        first_one = SYNC_BITS - 1 - FIRST_ONE
+        bits = Signal(SYNC_BITS + 1)
+        starts = Signal(data.ArrayLayout(unsigned(SAMPLE_NUMBER_BITS), first_one + 2))
+        count = Signal(range(3))
+        m.d.sync += count.eq(new.count)
+        with m.If(new.count == 1):
+            m.d.sync += [
+                bits.eq(Cat(new.bits[0], bits)),
+                starts.eq(Cat(new.starts[0], starts)),
+            ]
+        with m.Elif(new.count == 2):
+            m.d.sync += [
+                bits.eq(Cat(new.bits[1], new.bits[0], bits)),
+                starts.eq(Cat(new.starts[1], new.starts[0], starts)),
+            ]
+        # Stages 2 to 6: the number of differing bits, 64 to 16 to 8 to 4 to 2 to 1 summands.
+        stages = self.LATENCY - 1
+        for window, offset in enumerate((1, 0)):
+            wrong = bits[offset : offset + SYNC_BITS] ^ SYNC_WORD
+            sums = []
+            for place in range(0, SYNC_BITS, 4):
+                nibble = Signal(3, name=f"nibble_{window}_{place}")
+                m.d.sync += nibble.eq(sum(wrong[place + i] for i in range(4)))
+                sums.append(nibble)
+            while len(sums) > 1:
+                pairs = []
+                for left, right in zip(sums[::2], sums[1::2], strict=True):
+                    pair = Signal(len(left) + 1, name=f"sum_{window}_{len(sums)}_{len(pairs)}")
+                    m.d.sync += pair.eq(left + right)
+                    pairs.append(pair)
+                sums = pairs
+            fresh = delayed(m, (count == 2) if offset else (count != 0), stages - 1)
+            m.d.sync += self.match[window].eq(fresh & (sums[0] <= self.tolerance))
+            m.d.comb += self.starts[window].eq(delayed(m, starts[first_one + offset], stages))
+        m.d.comb += self.count.eq(delayed(m, count, stages))
+        return m

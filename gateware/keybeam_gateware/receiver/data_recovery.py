@@ -1,0 +1,179 @@
+"""Recovery of line bits from four samples a cycle."""
+
+from amaranth.hdl import Cat, Module, Signal, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["SAMPLE_NUMBER_BITS", "DataRecovery", "recovered_bits"]
+
+SAMPLE_NUMBER_BITS = 4
+"""Bits of a sample number that go along with every recovered bit."""
+
+
+def recovered_bits() -> wiring.Signature:
+    """Line bits as they leave the data recovery.
+
+    Members
+    -------
+    count : Out(2)
+        Bits recovered in this cycle: 0, 1 or 2.
+    bits : Out(2)
+        The bits, the earlier one lowest.
+    starts : Out(ArrayLayout(4, 2))
+        Number of the first sample of each bit, modulo 16.
+    """
+    return wiring.Signature(
+        {
+            "count": Out(range(3)),
+            "bits": Out(2),
+            "starts": Out(data.ArrayLayout(unsigned(SAMPLE_NUMBER_BITS), 2)),
+        }
+    )
+
+
+class DataRecovery(wiring.Component):
+    """Picks one of four sampling phases by the votes of the edges.
+
+    A bit lasts four samples, nominally. `phase` is the sample of a cycle with which bits begin, and
+    a bit is read one sample later. Every edge of the line votes: where it lies after the phase the
+    phase is late, where it lies before it is early; votes on the phase itself take both back. When
+    one side leads by `threshold` votes the phase moves by a sample. If that crosses the border of
+    a cycle, one cycle has no bit or two bits, which follows any offset of the two clocks.
+
+    The start of a bit is the sample after its own edge, where the line has one within a sample of
+    the phase, and the phase itself where the bit equals the one before. What `cycle` n brings in
+    leaves `LATENCY` cycles later.
+
+    Parameters
+    ----------
+    signal_timeout : int
+        Cycles without any edge after which the signal counts as lost.
+
+    Members
+    -------
+    line : In(4)
+        Samples of the line, earliest lowest.
+    cycle : In(2)
+        Number of the cycle in which `line` was sampled, modulo 4.
+    threshold : In(5)
+        Lead of votes that moves the phase, 1 to 31 (0 works as 1).
+    recovered : Out(recovered_bits())
+        The line bits.
+    slipped : Out(1)
+        This cycle had no bit or two bits.
+    signal : Out(1)
+        Edges were seen within the last `signal_timeout` cycles.
+    """
+
+    LATENCY = 4
+
+    def __init__(self, *, signal_timeout: int = 128) -> None:
+        self._signal_timeout = signal_timeout
+        super().__init__(
+            {
+                "line": In(4),
+                "cycle": In(2),
+                "threshold": In(5),
+                "recovered": Out(recovered_bits()),
+                "slipped": Out(1),
+                "signal": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        following, now, before = Signal(4), Signal(4), Signal(4)
+        m.d.sync += [following.eq(self.line), now.eq(following), before.eq(now)]
+        # Samples -3 to 4 of the cycle in `now`; edge k lies between samples k-1 and k.
+        window = Cat(before[1:], now, following[0])
+        sample = {place - 3: window[place] for place in range(8)}
+        edge = {place: sample[place] ^ sample[place - 1] for place in range(-2, 5)}
+
+        phase, skip, double = Signal(2), Signal(), Signal()
+        self._choose_phase(m, Cat(edge[k] for k in range(4)), phase, skip, double)
+        self._watch_signal(m, Cat(edge[k] for k in range(4)).any())
+
+        # Stage 1: first sample of a bit that starts at each place.
+        number = Signal(2)
+        m.d.comb += number.eq(self.cycle - 2)
+        starts, values = {}, {}
+        for place in range(-1, 4):
+            starts[place] = Signal(SAMPLE_NUMBER_BITS, name=f"start_{place + 1}")
+            values[place] = Signal(name=f"value_{place + 1}")
+            base = Cat(0, 0, number) + place
+            m.d.sync += [starts[place].eq(base), values[place].eq(sample[place + 1])]
+            with m.If(~edge[place] & edge[place - 1]):
+                m.d.sync += starts[place].eq(base - 1)
+            with m.Elif(~edge[place] & edge[place + 1]):
+                m.d.sync += starts[place].eq(base + 1)
+        chosen, skipped, doubled = Signal(2), Signal(), Signal()
+        m.d.sync += [chosen.eq(phase), skipped.eq(skip), doubled.eq(double)]
+
+        # Stage 2: the bit or bits of the chosen phase.
+        out = self.recovered
+        m.d.sync += [
+            out.count.eq(1),
+            out.bits[1].eq(values[3]),
+            out.starts[1].eq(starts[3]),
+            self.slipped.eq(skipped | doubled),
+        ]
+        with m.Switch(chosen):
+            for place in range(4):
+                with m.Case(place):
+                    m.d.sync += [
+                        out.bits[0].eq(values[place]),
+                        out.starts[0].eq(starts[place]),
+                    ]
+        with m.If(doubled):
+            m.d.sync += [
+                out.count.eq(2),
+                out.bits[0].eq(values[-1]),
+                out.starts[0].eq(starts[-1]),
+            ]
+        with m.If(skipped):
+            m.d.sync += out.count.eq(0)
+        return m
+
+    def _choose_phase(
+        self, m: Module, edges: Cat, phase: Signal, skip: Signal, double: Signal
+    ) -> None:
+        """Let the edges of the cycle vote, and move the phase."""
+        agree, late, early = Signal(), Signal(), Signal()
+        with m.Switch(phase):
+            for place in range(4):
+                with m.Case(place):
+                    m.d.sync += [
+                        agree.eq(edges[place]),
+                        # An edge opposite to the phase may belong to either side: one is as good.
+                        late.eq(edges[(place + 1) % 4] | edges[(place + 2) % 4]),
+                        early.eq(edges[(place + 3) % 4]),
+                    ]
+        votes, move_later, move_earlier = Signal(signed(7)), Signal(), Signal()
+        m.d.comb += [
+            move_later.eq((votes > 0) & (votes >= self.threshold)),
+            move_earlier.eq((votes < 0) & (-votes >= self.threshold)),
+        ]
+        m.d.sync += [skip.eq(0), double.eq(0)]
+        with m.If(move_later):
+            m.d.sync += [votes.eq(0), phase.eq(phase + 1), skip.eq(phase == 3)]
+        with m.Elif(move_earlier):
+            m.d.sync += [votes.eq(0), phase.eq(phase - 1), double.eq(phase == 0)]
+        with m.Elif(late & ~early):
+            m.d.sync += votes.eq(votes + 1)
+        with m.Elif(early & ~late):
+            m.d.sync += votes.eq(votes - 1)
+        with m.Elif(agree & (votes > 0)):
+            m.d.sync += votes.eq(votes - 1)
+        with m.Elif(agree & (votes < 0)):
+            m.d.sync += votes.eq(votes + 1)
+
+    def _watch_signal(self, m: Module, any_edge: Signal) -> None:
+        """Count the cycles without an edge."""
+        quiet = Signal(range(self._signal_timeout + 1), init=self._signal_timeout)
+        seen = Signal()
+        m.d.sync += seen.eq(any_edge)
+        m.d.sync += self.signal.eq(quiet != self._signal_timeout)
+        with m.If(seen):
+            m.d.sync += quiet.eq(0)
+        with m.Elif(quiet != self._signal_timeout):
+            m.d.sync += quiet.eq(quiet + 1)

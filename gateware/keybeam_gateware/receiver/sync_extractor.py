@@ -1,0 +1,207 @@
+"""Search for the sync word, verification, lock and flywheel."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import enum, wiring
+from amaranth.lib.wiring import In, Out
+
+from keybeam.protocol.numbers import FRAME_BITS
+from keybeam.protocol.records import COARSE_BITS
+
+from .correlator import FIRST_ONE, SYNC_BITS, SyncCorrelator
+from .data_recovery import DataRecovery, recovered_bits
+from .pipeline import delayed
+
+__all__ = ["BIT_NUMBER_BITS", "SyncExtractor", "SyncState"]
+
+BIT_NUMBER_BITS = 16
+"""Line bits are numbered from 1 on modulo 2^16, enough for twice a frame to either side."""
+
+
+class SyncState(enum.Enum, shape=2):
+    """State of the sync-word extractor."""
+
+    SEARCH = 0
+    """Compares at every bit."""
+    VERIFY = 1
+    """A word was seen; waits for it to come again exactly one frame later."""
+    LOCKED = 2
+    """Expects the word once a frame, one bit early or late at most."""
+
+
+class SyncExtractor(wiring.Component):
+    """Finds the sync word in the recovered bits and keeps hold of it.
+
+    While searching, a word with at most `search_tolerance` wrong bits is a candidate. It must come
+    again `verify_frames` times at exactly the length of a frame, with at most `lock_tolerance`
+    wrong bits; then the extractor is locked and reports a sync event for this and every further
+    frame. When locked, the word may come a bit early or late, which re-aligns the frame. When it
+    does not come, its place and time go on by the recovered bit clock (flywheel); after more than
+    `flywheel_frames` words missed in a row the search begins again.
+
+    The time of a word is that of the first sample of its first one (after `FIRST_ONE` zeros, so
+    there is an edge) less `FIRST_ONE` bits of four samples: the first sample of the word's first
+    bit.
+
+    Parameters
+    ----------
+    frame_bits : int
+        Line bits of a frame, 256 to 16384.
+
+    Members
+    -------
+    recovered : In(recovered_bits())
+        Line bits, straight from the data recovery.
+    cycle : In(40)
+        Number of the cycle whose samples enter the data recovery now.
+    search_tolerance, lock_tolerance : In(4)
+        Wrong bits allowed in a sync word.
+    verify_frames : In(4)
+        Further words that a candidate needs, 0 to 15.
+    flywheel_frames : In(8)
+        Words that may be missed in a row.
+    event : Out(1)
+        High for a cycle a frame, when locked.
+    coarse, phase : Out(40), Out(2)
+        Cycle and sample within it of the word's first bit; valid with `event`.
+    flywheel : Out(1)
+        The word of `event` was not seen.
+    first_bit : Out(16)
+        Number of the line bit after the word; valid with `event`.
+    state : Out(SyncState)
+        What the extractor does.
+    lost_lock : Out(1)
+        High for the cycle in which the lock is given up.
+    """
+
+    def __init__(self, *, frame_bits: int = FRAME_BITS) -> None:
+        self._frame_bits = frame_bits
+        super().__init__(
+            {
+                "recovered": In(recovered_bits()),
+                "cycle": In(COARSE_BITS),
+                "search_tolerance": In(4),
+                "lock_tolerance": In(4),
+                "verify_frames": In(4),
+                "flywheel_frames": In(8),
+                "event": Out(1),
+                "coarse": Out(COARSE_BITS),
+                "phase": Out(2),
+                "flywheel": Out(1),
+                "first_bit": Out(BIT_NUMBER_BITS),
+                "state": Out(SyncState),
+                "lost_lock": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.correlator = correlator = SyncCorrelator()
+        wiring.connect(m, wiring.flipped(self.recovered), correlator.recovered)
+        searching = Signal()
+        m.d.comb += searching.eq(self.state == SyncState.SEARCH)
+        m.d.sync += correlator.tolerance.eq(
+            Mux(searching, self.search_tolerance, self.lock_tolerance)
+        )
+
+        # Stage 1, beside the correlator's outputs: number of the newest bit, and how far that is
+        # from the bit which should end the next word.
+        upcoming = Signal(2)
+        number, expected = Signal(BIT_NUMBER_BITS), Signal(BIT_NUMBER_BITS)
+        distance = Signal(signed(BIT_NUMBER_BITS))
+        m.d.comb += upcoming.eq(delayed(m, self.recovered.count, correlator.LATENCY - 1))
+        m.d.sync += number.eq(number + upcoming)
+        # `distance` lags a cycle behind `number`, so the correlator's outputs are delayed as well.
+        m.d.sync += distance.eq(number - expected)
+        match = delayed(m, correlator.match, 1)
+        count = delayed(m, correlator.count, 1)
+        starts = [delayed(m, correlator.starts[window], 1) for window in range(2)]
+
+        # Stage 2: what the two windows, ending with the last bit but one and the last, mean.
+        near = [Signal(name=f"near_{window}") for window in range(2)]
+        exact = [Signal(name=f"exact_{window}") for window in range(2)]
+        centre = [Signal(name=f"centre_{window}") for window in range(2)]
+        seen, past = Signal(2), Signal()
+        for window, behind in enumerate((1, 0)):
+            m.d.sync += [
+                near[window].eq(match[window] & distance.matches(behind - 1, behind, behind + 1)),
+                exact[window].eq(match[window] & (distance == behind)),
+                centre[window].eq((count > behind) & (distance == behind)),
+            ]
+        m.d.sync += [seen.eq(match), past.eq(distance >= 2)]
+        last_number = delayed(m, number, 2)
+        starts = [delayed(m, start, 1) for start in starts]
+
+        # Stage 3: decide. After a decision the pipeline still holds the old expectation for a
+        # while: no word can follow within those few bits.
+        settling = Signal(3)
+        m.d.sync += settling.eq(settling << 1)
+        settled = Signal()
+        m.d.comb += settled.eq(~settling.any())
+        hit = [Signal(name=f"hit_{window}") for window in range(2)]
+        mark = [Signal(name=f"mark_{window}") for window in range(2)]
+        with m.Switch(self.state):
+            with m.Case(SyncState.SEARCH):
+                m.d.comb += [hit[0].eq(seen[0]), hit[1].eq(seen[1])]
+            with m.Case(SyncState.VERIFY):
+                m.d.comb += [hit[0].eq(exact[0]), hit[1].eq(exact[1])]
+            with m.Default():
+                m.d.comb += [hit[0].eq(near[0]), hit[1].eq(near[1])]
+        is_hit = hit[0] | hit[1]
+        with m.If(settled):
+            m.d.comb += [mark[w].eq(hit[w] | (centre[w] & ~is_hit)) for w in range(2)]
+        self._take_time(m, mark, starts)
+
+        ended, update = Signal(BIT_NUMBER_BITS), Signal()
+        m.d.comb += ended.eq(Mux(is_hit, Mux(hit[0], last_number - 1, last_number), expected))
+        m.d.sync += [self.event.eq(0), self.lost_lock.eq(0)]
+        m.d.comb += update.eq(settled & (is_hit | (past & ~searching)))
+        with m.If(update):
+            m.d.sync += [
+                settling.eq(1),
+                expected.eq(ended + self._frame_bits),
+                self.first_bit.eq(ended + 1),
+                self.flywheel.eq(~is_hit),
+            ]
+        self._change_state(m, update, is_hit)
+        return m
+
+    def _change_state(self, m: Module, update: Signal, is_hit: Signal) -> None:
+        """Count verified and missed words and go from state to state."""
+        verified, missed = Signal(4), Signal(8)
+        with m.If(update), m.Switch(self.state):
+            with m.Case(SyncState.SEARCH, SyncState.VERIFY):
+                done = Mux(self.state == SyncState.SEARCH, 0, verified + 1)
+                m.d.sync += [verified.eq(done), missed.eq(0)]
+                with m.If(~is_hit):
+                    m.d.sync += self.state.eq(SyncState.SEARCH)
+                with m.Elif(done >= self.verify_frames):
+                    m.d.sync += [self.state.eq(SyncState.LOCKED), self.event.eq(1)]
+                with m.Else():
+                    m.d.sync += self.state.eq(SyncState.VERIFY)
+            with m.Default():
+                with m.If(is_hit):
+                    m.d.sync += [missed.eq(0), self.event.eq(1)]
+                with m.Elif(missed == self.flywheel_frames):
+                    m.d.sync += [self.state.eq(SyncState.SEARCH), self.lost_lock.eq(1)]
+                with m.Else():
+                    m.d.sync += [missed.eq(missed + 1), self.event.eq(1)]
+
+    def _take_time(self, m: Module, mark: list[Signal], starts: list[Signal]) -> None:
+        """Make the full time of a word from the four bits that went along with its first one.
+
+        Let c be the cycle in which the word's last bit was sampled. The bit of the first one
+        began at 4c less 4 (SYNC_BITS - 1 - FIRST_ONE) samples, give or take 7: that makes its
+        number unique modulo 16.
+        """
+        # Cycles from sampling to the outputs of stage 2, where `mark` and `starts` are taken.
+        age = DataRecovery.LATENCY + SyncCorrelator.LATENCY + 2
+        earliest = -4 * (SYNC_BITS - 1 - FIRST_ONE) - 7
+        offset, cycle = Signal(5), Signal(COARSE_BITS)
+        start = Mux(mark[0], starts[0], starts[1])
+        # first sample of the word = 4 c + earliest + difference - 4 FIRST_ONE
+        origin, shift = divmod(earliest - 4 * FIRST_ONE, 4)
+        difference = Signal(4)
+        m.d.comb += difference.eq(start - (self.cycle[:2] << 2) - (earliest - 4 * age))
+        with m.If(mark[0] | mark[1]):
+            m.d.sync += [offset.eq(difference + shift), cycle.eq(self.cycle + (origin - age))]
+        m.d.comb += [self.coarse.eq(cycle + offset[2:]), self.phase.eq(offset[:2])]
