@@ -1,1 +1,14 @@
 """Boards: platforms, pins, builds and what the tools' reports say."""
+
+from keybeam_boards.build import BOARDS, BuildReport, build
+from keybeam_boards.errors import BuildError, RuleError, TimingError, ToolError
+
+__all__ = [
+    "BOARDS",
+    "BuildError",
+    "BuildReport",
+    "RuleError",
+    "TimingError",
+    "ToolError",
+    "build",
+]

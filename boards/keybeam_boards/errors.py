@@ -1,0 +1,21 @@
+"""What can go wrong with a build, each with the line that a user reads."""
+
+from keybeam.errors import KeybeamError
+
+__all__ = ["BuildError", "RuleError", "TimingError", "ToolError"]
+
+
+class BuildError(KeybeamError):
+    """Base of the errors of a build."""
+
+
+class ToolError(BuildError):
+    """A program of the toolchain is missing or failed."""
+
+
+class RuleError(BuildError):
+    """The design breaks a limit of the part that the toolchain does not check."""
+
+
+class TimingError(BuildError):
+    """A clock is not met."""

