@@ -85,7 +85,7 @@ class Identity(wiring.Component):
         )
         self.bus.memory_map = self._bridge.bus.memory_map
 
-    def elaborate(self, platform):  # noqa: ARG002, D102
+    def elaborate(self, platform):
         m = Module()
         m.submodules.bridge = self._bridge
         connect(m, flipped(self.bus), self._bridge.bus)

@@ -1,0 +1,6 @@
+"""The board's end of the link to the host: serial line, framing, registers and streams."""
+
+from keybeam_gateware.link.counters import LinkCounters
+from keybeam_gateware.link.link import Link
+
+__all__ = ["Link", "LinkCounters"]

@@ -1,0 +1,170 @@
+"""The board's end of the link, from the serial line to registers and streams."""
+
+from amaranth import Module, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from keybeam.protocol.link import MESSAGE_MAXIMUM, TAGS_MAXIMUM, FrameKind
+from keybeam.protocol.numbers import FRAME_CYCLES, PULSE_INDEX_BITS
+from keybeam.protocol.records import RECORD_BYTES
+from keybeam_gateware.link.access import RegisterAccess
+from keybeam_gateware.link.cobs import CobsDecoder, CobsEncoder
+from keybeam_gateware.link.commands import Commands
+from keybeam_gateware.link.framing import FrameChecker, FrameSealer
+from keybeam_gateware.link.packer import Packer
+from keybeam_gateware.link.packets import ByteRegister, PacketArbiter
+from keybeam_gateware.link.uart import UartReceiver, UartTransmitter
+from keybeam_gateware.soc import CSR_DATA_WIDTH, MemoryMap, csr
+
+__all__ = ["Link"]
+
+_INPUT_BYTES = 512
+_RECORD_DEPTH = 512
+_MESSAGE_DEPTH = 4096
+
+
+class Link(wiring.Component):
+    """Speaks `keybeam.protocol.link` on a serial line.
+
+    Parameters
+    ----------
+    memory_map : MemoryMap
+        Of the register bus.
+    uart_divisor : int
+        Clock cycles of a bit.
+    transmitter_streams : bool
+        Whether there are `lookup`, `symbol`, `payload` and `payload_free`.
+    receiver_streams : bool
+        Whether there are `records` and `message`.
+    flush_cycles : int
+        Longest time that a record or message byte waits for a full frame, in clock cycles.
+
+    Members
+    -------
+    uart_rx : In(1)
+        Serial line from the host.
+    uart_tx : Out(1)
+        Serial line to the host.
+    bus : Out(csr.Signature)
+        Register bus.
+    accepted, dropped, spoilt, lost : Out(1)
+        Events for `LinkCounters`.
+    lookup : Out(stream.Signature(unsigned(64))), symbol : In(stream.Signature(unsigned(8)))
+        Pulse indices, and the byte that answers each.
+    payload : Out(stream.Signature(unsigned(8)))
+        Bytes for the downlink; a frame of them starts only if `payload_free` is enough for it.
+    payload_free : In(16)
+        Bytes for which there is room; may lag by three cycles.
+    records : In(stream.Signature(unsigned(64)))
+        Tag records.
+    message : In(stream.Signature(unsigned(8)))
+        Bytes of the received payload stream.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory_map: MemoryMap,
+        uart_divisor: int,
+        transmitter_streams: bool,
+        receiver_streams: bool,
+        flush_cycles: int = FRAME_CYCLES,
+    ) -> None:
+        self._memory_map, self._divisor, self._flush_cycles = memory_map, uart_divisor, flush_cycles
+        self._transmitter_streams = transmitter_streams
+        self._receiver_streams = receiver_streams
+        members = {
+            "uart_rx": In(1, init=1),
+            "uart_tx": Out(1, init=1),
+            "bus": Out(csr.Signature(addr_width=memory_map.addr_width, data_width=CSR_DATA_WIDTH)),
+            "accepted": Out(1),
+            "dropped": Out(1),
+            "spoilt": Out(1),
+            "lost": Out(1),
+        }
+        if transmitter_streams:
+            members |= {
+                "lookup": Out(stream.Signature(unsigned(PULSE_INDEX_BITS))),
+                "symbol": In(stream.Signature(unsigned(8))),
+                "payload": Out(stream.Signature(unsigned(8))),
+                "payload_free": In(16),
+            }
+        if receiver_streams:
+            members |= {
+                "records": In(stream.Signature(unsigned(8 * RECORD_BYTES))),
+                "message": In(stream.Signature(unsigned(8))),
+            }
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.commands = commands = Commands(streams=self._transmitter_streams)
+        m.submodules.access = access = RegisterAccess(self._memory_map)
+        connect(m, commands.request, access.request)
+        connect(m, access.result, commands.result)
+        connect(m, access.bus, flipped(self.bus))
+        if self._transmitter_streams:
+            connect(m, commands.lookup, flipped(self.lookup))
+            connect(m, flipped(self.symbol), commands.symbol)
+            connect(m, commands.payload, flipped(self.payload))
+            m.d.comb += commands.payload_free.eq(self.payload_free)
+        self._receive(m, commands)
+        self._send(m, commands)
+        return m
+
+    def _receive(self, m, commands):
+        """From the line to whole, right requests."""
+        m.submodules.uart_receiver = uart = UartReceiver(divisor=self._divisor)
+        m.submodules.waiting = waiting = SyncFIFOBuffered(width=8, depth=_INPUT_BYTES)
+        m.submodules.stage = stage = ByteRegister()
+        m.submodules.decoder = decoder = CobsDecoder()
+        m.submodules.checker = checker = FrameChecker()
+        m.d.comb += [
+            uart.line.eq(self.uart_rx),
+            waiting.w_data.eq(uart.output.payload),
+            waiting.w_en.eq(uart.output.valid),
+            uart.output.ready.eq(waiting.w_rdy),
+            commands.length.eq(checker.length),
+            self.accepted.eq(checker.accepted),
+            self.dropped.eq(checker.dropped | commands.ignored),
+            self.spoilt.eq(uart.broken),
+            self.lost.eq(uart.lost),
+        ]
+        connect(m, waiting.r_stream, stage.input)
+        connect(m, stage.output, decoder.input)
+        connect(m, decoder.output, checker.input)
+        connect(m, checker.output, commands.frame)
+
+    def _send(self, m, commands):
+        """From answers, records and messages to the line."""
+        m.submodules.arbiter = arbiter = PacketArbiter()
+        m.submodules.sealer = sealer = FrameSealer()
+        m.submodules.encoder = encoder = CobsEncoder()
+        m.submodules.uart_transmitter = uart = UartTransmitter(divisor=self._divisor)
+        connect(m, commands.answer, arbiter.urgent)
+        connect(m, arbiter.output, sealer.input)
+        connect(m, sealer.output, encoder.input)
+        connect(m, encoder.output, uart.input)
+        m.d.comb += self.uart_tx.eq(uart.line)
+        if self._receiver_streams:
+            m.submodules.tags = tags = Packer(
+                kind=FrameKind.TAGS,
+                item_bits=8 * RECORD_BYTES,
+                maximum=TAGS_MAXIMUM,
+                depth=_RECORD_DEPTH,
+                flush_cycles=self._flush_cycles,
+                numbered=True,
+            )
+            m.submodules.messages = messages = Packer(
+                kind=FrameKind.MESSAGE,
+                item_bits=8,
+                maximum=MESSAGE_MAXIMUM,
+                depth=_MESSAGE_DEPTH,
+                flush_cycles=self._flush_cycles,
+                numbered=False,
+            )
+            connect(m, flipped(self.records), tags.items)
+            connect(m, flipped(self.message), messages.items)
+            connect(m, tags.output, arbiter.first)
+            connect(m, messages.output, arbiter.second)
