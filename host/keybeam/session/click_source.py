@@ -1,0 +1,222 @@
+"""From the receiver board's records to clicks that may be sifted."""
+
+import secrets
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keybeam.device import Receiver, RecordLoss
+from keybeam.protocol.downlink import FrameFlag
+from keybeam.protocol.numbers import PULSE_RATE_HZ, SLOT_PS
+from keybeam.protocol.records import FINE_PS
+from keybeam.session.errors import SessionError
+from keybeam.session.statistics import ClickRates
+from keybeam.timing import (
+    CLICK_DTYPE,
+    DecodedChunk,
+    PulseIndexer,
+    RecordDecoder,
+    estimate_delay,
+    gate,
+    resolve_double_clicks,
+)
+
+__all__ = ["ClickSource", "align"]
+
+_CALIBRATION_CLICKS = 4096
+"""First clicks of a session, from which the constant part of their phase is estimated: to about
+5 ps for a spread of 350 ps."""
+_LOST_LINK_S = 10.0
+"""Seconds of the board's time without a sync word that end the pass, once it has begun."""
+_SILENT_BOARD_S = 30.0
+"""Seconds without any record, though the board sends some even in silence."""
+_POLL_S = 0.1
+
+
+def align(clicks: NDArray[np.void], delay_ps: float) -> NDArray[np.void]:
+    """Clicks as they would be with a slot centre `delay_ps` later.
+
+    Parameters
+    ----------
+    clicks : ndarray of CLICK_DTYPE
+        Clicks.
+    delay_ps : float
+        From -800 to 800 ps.
+    """
+    phase = clicks["phase_ps"] - np.float32(delay_ps)
+    slots = np.rint(phase / np.float32(SLOT_PS))
+    aligned = clicks.copy()
+    aligned["index"] = clicks["index"] + slots.astype(np.int64).astype(np.uint64)
+    aligned["phase_ps"] = phase - slots * np.float32(SLOT_PS)
+    return aligned
+
+
+class ClickSource:
+    """Reads a receiver board until the pass is over.
+
+    The pass is over when the frames say that the pattern no longer runs, when there was no sync
+    word for 10 s, or after `duration_s`.
+
+    Parameters
+    ----------
+    board : Receiver
+        The board; its stream is switched on.
+    indexer : PulseIndexer
+        Set for the board's time resolution.
+    duration_s : float or None
+        Length of the pass in s on the satellite's clock; None for as long as there is one.
+    seed : int or None
+        Seed of the bits of double clicks in a simulation; None for the operating system's.
+
+    Attributes
+    ----------
+    detections, clicks, gated, resolved : int
+        Tags; those with a pulse index; those within the gate; those given out.
+    lost_records : int
+        Records known to be lost.
+    """
+
+    def __init__(
+        self,
+        board: Receiver,
+        indexer: PulseIndexer,
+        duration_s: float | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._board = board
+        self._decoder = RecordDecoder()
+        self._indexer = indexer
+        self._end_index = None if duration_s is None else round(duration_s * PULSE_RATE_HZ)
+        self._generator = np.random.default_rng(secrets.randbits(128) if seed is None else seed)
+        self._early: NDArray[np.void] | None = np.empty(0, CLICK_DTYPE)
+        self._delay_ps = 0.0
+        self._held = np.empty(0, CLICK_DTYPE)
+        self._last_index = -1
+        self._begun = self._over = False
+        self._last_sync = 0
+        self._heard = time.monotonic()
+        self._per_second = [np.zeros(0, np.int64), np.zeros(0, np.int64)]
+        self.detections = self.clicks = self.gated = self.resolved = 0
+
+    @property
+    def lost_records(self) -> int:
+        """Records known to be lost."""
+        return self._decoder.lost
+
+    @property
+    def time_s(self) -> float:
+        """Time in the pass of the last click that was given out, in s."""
+        return max(self._last_index, 0) * SLOT_PS * 1e-12
+
+    @property
+    def rates(self) -> ClickRates:
+        """Clicks in every second so far."""
+        clicks, gated = self._per_second
+        return ClickRates(clicks.tolist(), gated.tolist())
+
+    def read(self) -> NDArray[np.void] | None:
+        """Wait up to 0.1 s for records; return the clicks that became ready.
+
+        Returns
+        -------
+        ndarray of CLICK_DTYPE or None
+            At most one click a pulse, by increasing pulse index; None once the pass is over and
+            everything was given out.
+
+        Raises
+        ------
+        DeviceError
+            If the board does not answer any more.
+        SessionError
+            If the board has sent nothing for long.
+        """
+        if self._over:
+            return None
+        records = self._board.records(_POLL_S)
+        if isinstance(records, RecordLoss):
+            self._decoder.lose(records.records or 1)
+            return np.empty(0, CLICK_DTYPE)
+        if records.size:
+            self._heard = time.monotonic()
+        elif time.monotonic() - self._heard > _SILENT_BOARD_S:
+            raise SessionError(
+                f"the receiver at {self._board.name} has sent nothing for {_SILENT_BOARD_S:.0f} s"
+            )
+        decoded = self._decoder.feed(records)
+        self.detections += decoded.tags.size
+        clicks = self._aligned(self._indexer.feed(decoded))
+        self._watch(decoded)
+        if self._end_index is not None:
+            within = clicks["index"] < self._end_index
+            self._over |= not within.all()
+            clicks = clicks[within]
+        return self._finish(clicks) if self._over else self._prepare(clicks)
+
+    def _watch(self, decoded: DecodedChunk) -> None:
+        """Notice that the pass begins, and that it is over."""
+        syncs = decoded.syncs
+        if syncs.size:
+            self._last_sync = int(syncs["time"][-1])
+        running = syncs["flags"][syncs["valid"]] & FrameFlag.RUNNING != 0
+        self._begun |= bool(running.any())
+        stopped = running.size > 0 and not running[-1]
+        silent = (decoded.lower_bound - self._last_sync) * FINE_PS > _LOST_LINK_S * 1e12
+        self._over |= self._begun and (stopped or silent)
+
+    def _aligned(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
+        """Correct the constant part of the phase; hold the first clicks until it is known."""
+        if self._early is not None:
+            self._early = np.concatenate([self._early, clicks])
+            if self._early.size < _CALIBRATION_CLICKS:
+                return clicks[:0]
+            return self._calibrate(self._early)
+        return align(clicks, self._delay_ps)
+
+    def _calibrate(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
+        self._early = None
+        if clicks.size:
+            self._delay_ps = estimate_delay(clicks[:_CALIBRATION_CLICKS]).delay_ps
+        return align(clicks, self._delay_ps)
+
+    def _finish(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
+        if self._end_index is None:
+            left = self._indexer.feed(self._decoder.finish())
+            left = np.concatenate([left, self._indexer.finish()])
+            clicks = np.concatenate([clicks, self._aligned(left)])
+        if self._early is not None:
+            clicks = self._calibrate(self._early)
+        return np.concatenate([self._prepare(clicks), self._resolve(self._held)])
+
+    def _prepare(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
+        """Gate, count, and leave one click a pulse."""
+        gated = gate(clicks)
+        self.clicks += clicks.size
+        self.gated += gated.size
+        self._per_second = [
+            _count(counts, part)
+            for counts, part in zip(self._per_second, (clicks, gated), strict=True)
+        ]
+        pending = np.concatenate([self._held, gated])
+        # Another click of the last pulse may still come.
+        self._held = pending[pending["index"] == pending["index"].max(initial=0)]
+        return self._resolve(pending[pending["index"] != pending["index"].max(initial=0)])
+
+    def _resolve(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
+        single = resolve_double_clicks(clicks, self._generator)
+        # A transmitter that restarts counts anew: what is not later can no longer be told apart.
+        single = single[single["index"].astype(np.int64) > self._last_index]
+        if single.size:
+            self._last_index = int(single["index"][-1])
+        self.resolved += single.size
+        return single
+
+
+def _count(counts: NDArray[np.int64], clicks: NDArray[np.void]) -> NDArray[np.int64]:
+    """Add clicks to the counts of their seconds."""
+    if clicks.size == 0:
+        return counts
+    second = (clicks["index"] // np.uint64(PULSE_RATE_HZ)).astype(np.int64)
+    new = np.bincount(second, minlength=counts.size)
+    new[: counts.size] += counts
+    return new

@@ -1,0 +1,323 @@
+"""The commands ``keybeam satellite``, ``keybeam ground`` and ``keybeam preshared``."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from keybeam.device import Receiver, Transmitter
+from keybeam.keystore import KeyStore
+from keybeam.protocol.numbers import BLOCK_PACKETS, FRAME_RATE_HZ
+from keybeam.session.click_source import ClickSource
+from keybeam.session.distiller import LdpcDistiller
+from keybeam.session.endpoint import EndpointParts
+from keybeam.session.ground import GroundSession
+from keybeam.session.parameters import default_parameters
+from keybeam.session.randomness import RandomSource, SeededRandom, SystemRandom
+from keybeam.session.running import GroundProgress, run_ground, run_satellite
+from keybeam.session.satellite import SatelliteSession
+from keybeam.session.secret import (
+    MESSAGES_PER_BLOCK,
+    Direction,
+    PresharedSecret,
+    SecretError,
+    create_secret_pair,
+)
+from keybeam.session.statistics import GroundStatistics, SatelliteStatistics, write_statistics
+from keybeam.timing import PulseIndexer
+
+__all__ = ["ground", "preshared", "satellite"]
+
+
+class _Address(click.ParamType[tuple[str, int]]):
+    """HOST:PORT."""
+
+    name = "HOST:PORT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        if not colon or not host or not port.isdecimal() or int(port) > 65535:
+            self.fail(f"{value!r} is not HOST:PORT, as in 127.0.0.1:7000", param, ctx)
+        return host.strip("[]"), int(port)
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of both ends."""
+    options = [
+        click.option(
+            "--device",
+            required=True,
+            metavar="URL",
+            help="The board, as in tcp:HOST:PORT or /dev/ttyUSB0.",
+        ),
+        click.option(
+            "--preshared",
+            required=True,
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="This end's copy of the pre-shared secret (made by `keybeam preshared`).",
+        ),
+        click.option(
+            "--keys",
+            required=True,
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Folder of the key store.",
+        ),
+        click.option(
+            "--block-packets",
+            type=click.IntRange(1, 9),
+            default=BLOCK_PACKETS,
+            show_default=True,
+            help="Packets of 100 kbit in a privacy-amplification block; equal at both ends.",
+        ),
+        click.option(
+            "--silence",
+            type=click.FloatRange(min=1),
+            default=30.0,
+            show_default=True,
+            help="Seconds without a word from the other end after which it is given up.",
+        ),
+        click.option(
+            "--seed",
+            type=int,
+            help="Repeatable random numbers, for simulations only: the keys are not secret.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _random(seed: int | None, end: str) -> RandomSource:
+    return SystemRandom() if seed is None else SeededRandom(seed, end)
+
+
+def _require_messages(secret: PresharedSecret, path: Path) -> None:
+    if secret.remaining < MESSAGES_PER_BLOCK:
+        raise SecretError(f"pre-shared secret {path}: used up; share a new one with the other end")
+
+
+@click.command()
+@_common
+@click.option(
+    "--listen",
+    type=_Address(),
+    default="127.0.0.1:7000",
+    show_default=True,
+    help="Where the ground station connects; port 0 takes a free one and tells it.",
+)
+@click.option(
+    "--duration",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds after which the board stops the pattern; without it when the session ends.",
+)
+@click.option(
+    "--json",
+    "statistics",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for the statistics of the session.",
+)
+def satellite(
+    device: str,
+    preshared: Path,
+    keys: Path,
+    block_packets: int,
+    silence: float,
+    seed: int | None,
+    listen: tuple[str, int],
+    duration: float | None,
+    statistics: Path | None,
+) -> None:
+    r"""Make key as the satellite, the end with the transmitter.
+
+    \b
+    Example:
+        keybeam satellite --device tcp:127.0.0.1:6000 --listen 127.0.0.1:7000 \
+            --preshared satellite.secret --keys satellite-keys
+    """
+    with (
+        PresharedSecret(preshared, Direction.FROM_SATELLITE) as secret,
+        KeyStore(keys) as store,
+        Transmitter(device) as board,
+    ):
+        _require_messages(secret, preshared)
+        parts = EndpointParts(
+            parameters=default_parameters(block_packets),
+            distiller=LdpcDistiller(),
+            secret=secret,
+            store=store,
+            random=_random(seed, "satellite"),
+        )
+        frames = 0 if duration is None else round(duration * FRAME_RATE_HZ)
+        result = asyncio.run(
+            run_satellite(
+                SatelliteSession(parts, board.lookup),
+                board,
+                listen,
+                frames=frames,
+                silence_s=silence,
+                listening=lambda host, port: click.echo(f"listening at {host}:{port}"),
+            )
+        )
+    _conclude(result, statistics)
+
+
+@click.command()
+@_common
+@click.option(
+    "--connect",
+    type=_Address(),
+    default="127.0.0.1:7000",
+    show_default=True,
+    help="Where the satellite listens.",
+)
+@click.option(
+    "--duration",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds of the pass to take; without it until the pattern stops or the link is lost.",
+)
+@click.option(
+    "--delay",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Picoseconds by which a click comes later than its slot, whole slots included; the "
+    "part within a slot is found by itself.",
+)
+@click.option(
+    "--bin",
+    "bin_ps",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Width in picoseconds of the bins of detections.",
+)
+@click.option(
+    "--sync-bin",
+    "sync_bin_ps",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Width in picoseconds of the bins of sync words.",
+)
+@click.option(
+    "--statistics",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for the statistics of the session.",
+)
+@click.option(
+    "--progress",
+    type=click.Choice(["text", "json", "none"]),
+    default="text",
+    show_default=True,
+    help="How to tell how far the pass is: a line, or a JSON object, about twice a second.",
+)
+def ground(
+    device: str,
+    preshared: Path,
+    keys: Path,
+    block_packets: int,
+    silence: float,
+    seed: int | None,
+    connect: tuple[str, int],
+    duration: float | None,
+    delay: float,
+    bin_ps: float,
+    sync_bin_ps: float,
+    statistics: Path | None,
+    progress: str,
+) -> None:
+    r"""Make key as the ground station, the end with the receiver.
+
+    \b
+    Example:
+        keybeam ground --device tcp:127.0.0.1:6001 --connect 127.0.0.1:7000 \
+            --preshared ground.secret --keys ground-keys
+    """
+    with (
+        PresharedSecret(preshared, Direction.FROM_GROUND) as secret,
+        KeyStore(keys) as store,
+        Receiver(device) as board,
+    ):
+        _require_messages(secret, preshared)
+        parts = EndpointParts(
+            parameters=default_parameters(block_packets),
+            distiller=LdpcDistiller(),
+            secret=secret,
+            store=store,
+            random=_random(seed, "ground"),
+        )
+        indexer = PulseIndexer(delay_ps=delay, bin_ps=bin_ps, sync_bin_ps=sync_bin_ps)
+        result = asyncio.run(
+            run_ground(
+                GroundSession(parts),
+                board,
+                ClickSource(board, indexer, duration, seed),
+                connect,
+                silence_s=silence,
+                progress=_PROGRESS[progress],
+            )
+        )
+    _conclude(result, statistics)
+
+
+def _tell_text(progress: GroundProgress) -> None:
+    qber = "" if progress.qber is None else f", QBER {progress.qber:.2%}"
+    click.echo(
+        f"{progress.time_s:7.1f} s: {progress.gated} gated clicks, {progress.sifted_bits} sifted "
+        f"bits, {progress.packets} packets{qber}, {progress.secret_key_bits} secret bits"
+    )
+
+
+def _tell_json(progress: GroundProgress) -> None:
+    click.echo(msgspec.json.encode(progress))
+
+
+def _tell_nothing(progress: GroundProgress) -> None:
+    pass
+
+
+_PROGRESS: dict[str, Callable[[GroundProgress], None]] = {
+    "text": _tell_text,
+    "json": _tell_json,
+    "none": _tell_nothing,
+}
+
+
+def _conclude(result: GroundStatistics | SatelliteStatistics, path: Path | None) -> None:
+    if path is not None:
+        write_statistics(path, result)
+    click.echo(
+        f"{result.secret_key_bits} secret bits stored, {result.authentication_bits} bits of the "
+        f"pre-shared secret used up, SHA-256 of the keys {result.key_sha256}"
+        + (" (simulation: not secret)" if result.simulation else ""),
+        err=True,
+    )
+
+
+@click.command()
+@click.argument("satellite_file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("ground_file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--blocks",
+    type=click.IntRange(min=1, max=1_000_000),
+    default=1000,
+    show_default=True,
+    help="Privacy-amplification blocks that the secret can authenticate.",
+)
+def preshared(satellite_file: Path, ground_file: Path, blocks: int) -> None:
+    r"""Make the two copies of a pre-shared secret, for authentication.
+
+    Carry each to its end and keep no other copy.
+
+    \b
+    Example:
+        keybeam preshared satellite.secret ground.secret
+    """
+    create_secret_pair(satellite_file, ground_file, MESSAGES_PER_BLOCK * blocks)

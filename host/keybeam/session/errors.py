@@ -1,0 +1,17 @@
+"""Errors that end a session."""
+
+from keybeam.errors import KeybeamError
+
+__all__ = ["PeerLostError", "SessionError", "SessionRefusedError"]
+
+
+class SessionError(KeybeamError):
+    """A session that cannot go on."""
+
+
+class SessionRefusedError(SessionError):
+    """The two ends do not fit together."""
+
+
+class PeerLostError(SessionError):
+    """The other end closed the connection, or says nothing any more."""

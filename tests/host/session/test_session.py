@@ -1,0 +1,247 @@
+"""Both state machines together, on a good channel and on one that does its worst."""
+
+import hashlib
+
+import msgspec
+import numpy as np
+import pytest
+from ends import PARAMETERS, Channel, PlainDistiller, lookup, make_clicks, open_ends, symbols_sent
+
+from keybeam.keystore import KeyState
+from keybeam.protocol.link import LookupStatus
+from keybeam.protocol.symbols import Intensity, basis_of, bit_of, intensity_of
+from keybeam.session.messages import (
+    AmplifyConfirm,
+    AmplifyInstruction,
+    Heartbeat,
+    Settle,
+    SiftReply,
+)
+
+
+def held_keys(store):
+    """Name and hash of every key of a store."""
+    names = [record.name for record in store.inventory() if record.state is KeyState.READY]
+    return {name: hashlib.sha256(store.deliver(name)).hexdigest() for name in names}
+
+
+def test_a_pass_gives_equal_keys(folder):
+    ends = open_ends(folder)
+    clicks = make_clicks(40_000, 0.02, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2)).run(clicks)
+    ground, satellite = ends.ground, ends.satellite
+
+    # An independent count of what must come out of these clicks.
+    sent = symbols_sent(clicks["index"])
+    matching = basis_of(sent) == basis_of(clicks["channel"])
+    signal = matching & (intensity_of(sent) == Intensity.SIGNAL)
+    assert ground.sifted_bits + ground.sampled_bits == np.count_nonzero(signal)
+    assert ground.sampled_bits == pytest.approx(0.1 * np.count_nonzero(signal), rel=0.1)
+    packets = ground.sifted_bits // PARAMETERS.packet_bits
+    assert len(ground.packets) == satellite.packets == packets
+    assert ground.leftover_bits == ground.sifted_bits % PARAMETERS.packet_bits
+    assert [len(block.packets) for block in ground.blocks] == [3] * (packets // 3) + (
+        [packets % 3] if packets % 3 else []
+    )
+    # Decoy and vacuum clicks are the same unsampled part as the signal clicks.
+    share = np.count_nonzero(matching & (intensity_of(sent) == Intensity.DECOY)) / np.count_nonzero(
+        signal
+    )
+    total = sum(block.signal for block in ground.blocks)
+    assert sum(block.decoy for block in ground.blocks) == pytest.approx(share * total, rel=0.05)
+    wrong = bit_of(sent) != bit_of(clicks["channel"])
+    assert np.mean([packet.qber for packet in ground.packets]) == pytest.approx(
+        wrong[signal].mean(), rel=0.1
+    )
+    errors = sum(block.decoy_errors for block in ground.blocks)
+    assert errors == pytest.approx(0.02 * sum(b.decoy for b in ground.blocks), rel=0.3)
+
+    assert ground.key_sha256 == satellite.key_sha256
+    assert ground.secret_key_bits == satellite.secret_key_bits > 0
+    keys = held_keys(ends.ground_store)
+    assert keys == held_keys(ends.satellite_store)
+    assert len(set(keys.values())) == len(keys) == len(ground.blocks)
+    # Three signed messages a block, of 256 bits each, counted alike at both ends.
+    assert ground.authentication_bits == satellite.authentication_bits == 768 * len(ground.blocks)
+    ends.close()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_equal_keys_on_a_channel_that_does_its_worst(folder, seed):
+    ends = open_ends(folder, distiller=PlainDistiller(most_errors=20))
+    clicks = make_clicks(30_000, 0.02, np.random.default_rng(seed))
+    channel = Channel(ends, np.random.default_rng(100 + seed), rate=0.25)
+    channel.run(clicks)
+    ground, satellite = ends.ground, ends.satellite
+    assert ground.repeated > 0
+    assert satellite.repeated > 0
+    # Nothing was lost or doubled: as many bits as on a good channel, every packet used once.
+    sent = symbols_sent(clicks["index"])
+    signal = (basis_of(sent) == basis_of(clicks["channel"])) & (intensity_of(sent) == 0)
+    assert ground.sifted_bits + ground.sampled_bits == np.count_nonzero(signal)
+    good = [packet.index for packet in ground.packets if packet.good]
+    assert [packet for block in ground.blocks for packet in block.packets] == good
+    assert len(ground.packets) - len(good) == satellite.dropped_packets > 0
+    assert not any(block.abandoned for block in ground.blocks)
+    assert satellite.unsettled_keys == 0
+    assert ground.key_sha256 == satellite.key_sha256
+    keys = held_keys(ends.ground_store)
+    assert keys == held_keys(ends.satellite_store)
+    assert len(keys) == len(ground.blocks) > 0
+    ends.close()
+
+
+def test_keys_follow_from_the_seed_whatever_the_channel(folder, tmp_path_factory):
+    hashes = []
+    for number, rate in enumerate((0.0, 0.2, 0.3)):
+        place = tmp_path_factory.mktemp("run")
+        for name in ("satellite.secret", "ground.secret"):
+            (place / name).write_bytes((folder / name).read_bytes())
+        ends = open_ends(place, seed=7)
+        clicks = make_clicks(20_000, 0.02, np.random.default_rng(3))
+        Channel(ends, np.random.default_rng(number), rate).run(clicks)
+        hashes.append((ends.ground.key_sha256, ends.ground.blocks, ends.ground.packets))
+        ends.close()
+    assert hashes[0] == hashes[1] == hashes[2]
+
+
+def test_symbols_that_the_log_does_not_have_are_dropped_and_counted(folder):
+    def forgetful(indices):
+        status, symbols = lookup(indices)
+        status[indices % 10 == 0] = LookupStatus.TOO_OLD
+        status[indices % 10 == 1] = LookupStatus.TOO_NEW
+        symbols[indices % 10 == 2] = Intensity.INVALID << 2
+        return status, symbols
+
+    ends = open_ends(folder, lookup=forgetful)
+    clicks = make_clicks(20_000, 0.02, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2)).run(clicks)
+    counts = np.bincount(clicks["index"] % 10)
+    dropped = ends.ground.dropped
+    assert (dropped.too_old, dropped.too_new, dropped.invalid) == tuple(counts[:3])
+    kept = clicks[clicks["index"] % 10 > 2]
+    sent = symbols_sent(kept["index"])
+    signal = (basis_of(sent) == basis_of(kept["channel"])) & (intensity_of(sent) == 0)
+    assert ends.ground.sifted_bits + ends.ground.sampled_bits == np.count_nonzero(signal)
+    assert ends.ground.key_sha256 == ends.satellite.key_sha256
+    ends.close()
+
+
+def test_a_block_without_key_is_discarded_at_both_ends(folder):
+    ends = open_ends(folder)
+    clicks = make_clicks(20_000, 0.3, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2)).run(clicks)
+    assert ends.ground.blocks
+    assert all(b.length_bits == 0 and not b.abandoned for b in ends.ground.blocks)
+    assert ends.ground_store.inventory() == ends.satellite_store.inventory() == []
+    ends.close()
+
+
+def test_few_clicks_end_the_session_without_key(folder):
+    ends = open_ends(folder)
+    Channel(ends, np.random.default_rng(2)).run(make_clicks(100, 0.02, np.random.default_rng(1)))
+    assert ends.ground.packets == ends.ground.blocks == []
+    assert ends.ground.leftover_bits == ends.ground.sifted_bits > 0
+    ends.close()
+
+
+def _flip(data: bytes, bit: int = 0) -> bytes:
+    return bytes([data[0] ^ 128 >> bit]) + data[1:]
+
+
+def _tamper_instruction(sender, message):
+    if isinstance(message, AmplifyInstruction) and message.block == 1:
+        return msgspec.structs.replace(message, seed=_flip(message.seed))
+    return message
+
+
+def _tamper_confirm(sender, message):
+    if isinstance(message, AmplifyConfirm) and message.block == 1 and not message.refusal:
+        return msgspec.structs.replace(message, tag=_flip(message.tag))
+    return message
+
+
+def _forge_refusal(sender, message):
+    if isinstance(message, AmplifyConfirm) and message.block == 1:
+        return msgspec.structs.replace(message, refusal="forged")
+    return message
+
+
+@pytest.mark.parametrize("tamper", [_tamper_instruction, _tamper_confirm, _forge_refusal])
+def test_tampering_with_a_block_abandons_it_and_no_other(folder, tamper):
+    ends = open_ends(folder)
+    clicks = make_clicks(40_000, 0.02, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2), tamper=tamper).run(clicks)
+    abandoned = [bool(block.abandoned) for block in ends.ground.blocks]
+    assert abandoned == [False, True] + [False] * (len(abandoned) - 2)
+    assert ends.satellite.abandoned_blocks == 1
+    assert ends.ground.blocks[1].length_bits == 0
+    assert ends.ground.key_sha256 == ends.satellite.key_sha256
+    keys = held_keys(ends.ground_store)
+    assert keys == held_keys(ends.satellite_store)
+    assert len(keys) == len(abandoned) - 1
+    ends.close()
+
+
+def test_tampering_with_what_is_not_signed_gives_no_key_either(folder):
+    """Decoy clicks presented as vacuum clicks: every packet is good, but no signature is."""
+
+    def tamper(sender, message):
+        if not isinstance(message, SiftReply):
+            return message
+        kinds = np.frombuffer(message.intensities, np.uint8).copy()
+        # 01 (decoy) becomes 10 (vacuum) without its bit; the lists stay consistent.
+        bits = np.unpackbits(kinds).reshape(-1, 2)
+        decoy = (bits == [0, 1]).all(axis=1)
+        bits[decoy] = [1, 0]
+        return msgspec.structs.replace(
+            message, intensities=np.packbits(bits).tobytes(), decoy_bits=b""
+        )
+
+    ends = open_ends(folder)
+    clicks = make_clicks(20_000, 0.02, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2), tamper=tamper).run(clicks)
+    assert all(packet.good for packet in ends.ground.packets)
+    assert all(block.abandoned for block in ends.ground.blocks)
+    assert ends.satellite.abandoned_blocks == len(ends.ground.blocks) > 0
+    assert ends.ground_store.inventory() == ends.satellite_store.inventory() == []
+    ends.close()
+
+
+@pytest.mark.parametrize("lost", [AmplifyConfirm, Settle])
+def test_a_key_is_ready_at_both_ends_or_not_even_pending_after_the_next_session(folder, lost):
+    """The session breaks off while the second key is half agreed on; the next one settles it."""
+
+    def tamper(sender, message):
+        stop = isinstance(message, lost) and getattr(message, "block", 1) == 1
+        if stop and (lost is AmplifyConfirm or message.key.endswith("0001")):
+            broken.append(message)
+            return Heartbeat()
+        return message
+
+    broken = []
+    ends = open_ends(folder, seed=1)
+    clicks = make_clicks(40_000, 0.02, np.random.default_rng(1))
+    channel = Channel(ends, np.random.default_rng(2), tamper=tamper)
+    channel.run(clicks, until=lambda: bool(broken))
+    assert ends.satellite.unsettled_keys == 1
+    ends.close()
+
+    ends = open_ends(folder, seed=2)
+    Channel(ends, np.random.default_rng(3)).run(clicks[:100])
+    assert ends.satellite.unsettled_keys == 0
+    keys = held_keys(ends.ground_store)
+    assert keys == held_keys(ends.satellite_store)
+    assert len(keys) == (1 if lost is AmplifyConfirm else 2)
+    ends.close()
+
+
+def test_ends_that_do_not_fit_say_why(folder):
+    other = msgspec.structs.replace(PARAMETERS, block_packets=5)
+    ends = open_ends(folder, ground_parameters=other)
+    channel = Channel(ends, np.random.default_rng(2))
+    channel.run(make_clicks(10, 0, channel.generator), until=lambda: bool(ends.ground.refusal))
+    assert ends.ground.refusal == "block_packets is 5 at the ground station, 3 at the satellite"
+    assert ends.satellite.refusal == ends.ground.refusal
+    assert not ends.ground.ready
+    ends.close()
