@@ -21,11 +21,9 @@ from keybeam.device.errors import (
     PortUrlError,
 )
 from keybeam.errors import KeybeamError
+from keybeam.protocol.link import UART_BAUD
 
-__all__ = ["DEFAULT_BAUD", "SerialTransport", "TcpTransport", "Transport", "open_transport"]
-
-DEFAULT_BAUD = 3_000_000
-"""Bits a second of a serial port when its name does not say."""
+__all__ = ["SerialTransport", "TcpTransport", "Transport", "open_transport"]
 
 ANSWER_TIMEOUT_S = 0.5
 """Seconds a board has for its answer when the name of the port does not say."""
@@ -111,7 +109,7 @@ class SerialTransport(Transport):
     _POLL_S = 0.02
 
     def __init__(
-        self, path: str, baud: int = DEFAULT_BAUD, answer_timeout: float = ANSWER_TIMEOUT_S
+        self, path: str, baud: int = UART_BAUD, answer_timeout: float = ANSWER_TIMEOUT_S
     ) -> None:
         super().__init__(path, answer_timeout)
         try:
@@ -277,7 +275,7 @@ def open_transport(url: str) -> Transport:
         url, options.get("timeout", str(ANSWER_TIMEOUT_S)), "timeout in seconds", 1e-3, 3600
     )
     if kind == "serial":
-        baud = _number(url, options.get("baud", str(DEFAULT_BAUD)), "baud", 300, 50e6)
+        baud = _number(url, options.get("baud", str(UART_BAUD)), "baud", 300, 50e6)
         return SerialTransport(rest, int(baud), timeout)
     host, _, port = rest.rpartition(":")
     return TcpTransport(

@@ -47,6 +47,7 @@ __all__ = [
     "PAYLOAD_ADDRESS",
     "PAYLOAD_MAXIMUM",
     "TAGS_MAXIMUM",
+    "UART_BAUD",
     "FrameKind",
     "LinkError",
     "LinkFrameError",
@@ -62,6 +63,10 @@ TAGS_MAXIMUM = 30
 PAYLOAD_MAXIMUM = 240
 MESSAGE_MAXIMUM = 240
 PAYLOAD_ADDRESS = 0xFFFF
+
+UART_BAUD = 3_000_000
+"""Bits a second of a board's serial line, unless board and host are told otherwise: the most that
+common USB bridges carry. A byte is 8 data bits without parity and 1 stop bit."""
 
 
 class FrameKind(IntEnum):
