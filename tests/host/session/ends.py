@@ -102,6 +102,24 @@ class Ends:
             part.close()
 
 
+def open_parts(
+    folder: Path,
+    end: str,
+    *,
+    seed: int = 1,
+    distiller: PlainDistiller | None = None,
+    parameters: SessionParameters = PARAMETERS,
+) -> EndpointParts:
+    """What "satellite" or "ground" works with, on the files of a folder that holds its secret."""
+    return EndpointParts(
+        parameters=parameters,
+        distiller=distiller or PlainDistiller(),
+        secret=PresharedSecret(folder / f"{end}.secret", Direction[f"FROM_{end.upper()}"]),
+        store=KeyStore(folder / end),
+        random=SeededRandom(seed, end),
+    )
+
+
 def open_ends(
     folder: Path,
     *,
@@ -111,19 +129,17 @@ def open_ends(
     lookup: Callable = lookup,
 ) -> Ends:
     """Open both ends on the files of a folder, which hold the two copies of a secret."""
-    distiller = distiller or PlainDistiller()
-    secrets = (
-        PresharedSecret(folder / "satellite.secret", Direction.FROM_SATELLITE),
-        PresharedSecret(folder / "ground.secret", Direction.FROM_GROUND),
+    satellite = open_parts(folder, "satellite", seed=seed, distiller=distiller)
+    ground = open_parts(
+        folder, "ground", seed=seed, distiller=distiller, parameters=ground_parameters
     )
-    stores = (KeyStore(folder / "satellite"), KeyStore(folder / "ground"))
-    satellite = EndpointParts(
-        PARAMETERS, distiller, secrets[0], stores[0], SeededRandom(seed, "satellite")
+    return Ends(
+        SatelliteSession(satellite, lookup),
+        GroundSession(ground),
+        satellite.store,
+        ground.store,
+        (satellite.secret, ground.secret),
     )
-    ground = EndpointParts(
-        ground_parameters, distiller, secrets[1], stores[1], SeededRandom(seed, "ground")
-    )
-    return Ends(SatelliteSession(satellite, lookup), GroundSession(ground), *stores, secrets)
 
 
 class Channel:
