@@ -65,6 +65,7 @@ class BlockResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     s1: Annotated[float, _says("lower bound of the single-photon signal clicks")]
     e1: Annotated[float, _says("upper bound of their phase error rate")]
     length_bits: Annotated[int, _says("length of its secret key, a multiple of 128")]
+    abandoned: Annotated[str, _says("why the block was given up; empty where it was not")]
 
 
 class PacketResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

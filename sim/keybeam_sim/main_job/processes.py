@@ -80,6 +80,8 @@ class Children:
     def lines(self, timeout_s: float) -> Iterator[OutputLine]:
         """Lines of all children in the order they came, until all have ended.
 
+        More children may be started meanwhile.
+
         Parameters
         ----------
         timeout_s : float
@@ -90,8 +92,8 @@ class Children:
         ChildError
             If a child ended with another status than 0, or all are silent for too long.
         """
-        running = len(self._children)
-        while running:
+        ended = 0
+        while ended < len(self._children):
             try:
                 child, text = self._events.get(timeout=timeout_s)
             except queue.Empty:
@@ -100,7 +102,7 @@ class Children:
             if text is not None:
                 yield OutputLine(child.name, text)
                 continue
-            running -= 1
+            ended += 1
             self._check_end(child)
 
     def _check_end(self, child: _Child) -> None:

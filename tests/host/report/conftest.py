@@ -31,6 +31,7 @@ def pass_result() -> schema.PassResult:
             s1=195_994.8,
             e1=0.0316,
             length_bits=107_392,
+            abandoned="",
         )
         for time in (90.0, 165.0)
     ]
