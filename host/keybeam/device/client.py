@@ -99,8 +99,8 @@ class LinkClient:
                 return None
             self._pump(left)
 
-    def _request(self, kind: FrameKind, body: bytes, kinds: Collection[int]) -> tuple[Answer, int]:
-        """Send a request until it is answered; the answer and how often it was sent."""
+    def _request(self, kind: FrameKind, body: bytes, kinds: Collection[int]) -> Answer:
+        """Send a request until it is answered."""
         sequence, timeout = self._next_sequence(), self.transport.answer_timeout
         waited = 0.0
         self._sorter.answers.clear()
@@ -110,7 +110,7 @@ class LinkClient:
             self.transport.write(encode_link_frame(kind, sequence, body))
             answer = self._answer(sequence, kinds, timeout)
             if answer is not None:
-                return answer, attempt + 1
+                return answer
             waited += timeout
             timeout *= 2
         raise LinkTimeoutError(
@@ -118,18 +118,16 @@ class LinkClient:
             f"in {waited:.3g} s: is it powered, configured, and at this bit rate?"
         )
 
-    def _register(self, kind: FrameKind, address: int, body: bytes) -> tuple[int, int]:
-        """Value that a register access is answered with, and how often it was sent."""
+    def _register(self, kind: FrameKind, address: int, body: bytes) -> int:
+        """Carry out a register access; the value it is answered with."""
         request = address.to_bytes(2, "little") + body
-        answer, sent = self._request(
-            kind, request, (FrameKind.REGISTER_VALUE, FrameKind.REGISTER_ERROR)
-        )
+        answer = self._request(kind, request, (FrameKind.REGISTER_VALUE, FrameKind.REGISTER_ERROR))
         if answer.kind == FrameKind.REGISTER_ERROR or len(answer.body) != 6:
             code = answer.body[2] if len(answer.body) == 3 else 0
             raise RegisterAccessError(
                 f"register {address:#06x} of {self.transport.name}: {self._reason(code)}"
             )
-        return int.from_bytes(answer.body[2:], "little"), sent
+        return int.from_bytes(answer.body[2:], "little")
 
     def _reason(self, code: int) -> str:
         return _REASONS.get(code, f"the board refuses it (code {code})")
@@ -154,14 +152,13 @@ class LinkClient:
         RegisterAccessError
             If the board refuses.
         """
-        return self._register(FrameKind.REGISTER_READ, address, b"")[0]
+        return self._register(FrameKind.REGISTER_READ, address, b"")
 
     def read_words(self, address: int, words: int) -> int:
         """Read a register of several words as it was at one moment.
 
-        The board holds the whole register when its lowest word is read. So the lowest word is
-        read again if it had to be asked for twice: a late second answer would belong to a later
-        moment than the first.
+        The board holds the whole register when its lowest word is read. As only the answer to the
+        last of several attempts counts, the words above it belong to the same moment.
 
         Parameters
         ----------
@@ -175,18 +172,7 @@ class LinkClient:
         LinkTimeoutError, RegisterAccessError
             As `read_word`.
         """
-        for _ in range(self._attempts):
-            value, sent = self._register(FrameKind.REGISTER_READ, address, b"")
-            if sent == 1 or words == 1:
-                break
-        else:
-            raise LinkTimeoutError(
-                f"the board at {self.transport.name} answers too late or loses too much: "
-                "raise ?timeout= of the port or lower its bit rate"
-            )
-        for word in range(1, words):
-            value |= self.read_word(address + word) << (32 * word)
-        return value
+        return sum(self.read_word(address + word) << (32 * word) for word in range(words))
 
     def write_word(self, address: int, value: int) -> None:
         """Write a word, exactly once.
@@ -233,7 +219,7 @@ class LinkClient:
         parts = []
         for start in range(0, wire.size, LOOKUP_MAXIMUM):
             chunk = wire[start : start + LOOKUP_MAXIMUM]
-            answer, _ = self._request(
+            answer = self._request(
                 FrameKind.LOOKUP,
                 chunk.tobytes(),
                 (FrameKind.LOOKUP_ANSWER, FrameKind.REGISTER_ERROR),
@@ -275,7 +261,7 @@ class LinkClient:
         end = time.monotonic() + timeout
         while start < len(payload):
             chunk = payload[start : start + PAYLOAD_MAXIMUM]
-            answer, _ = self._request(
+            answer = self._request(
                 FrameKind.PAYLOAD, chunk, (FrameKind.REGISTER_VALUE, FrameKind.REGISTER_ERROR)
             )
             if answer.kind == FrameKind.REGISTER_VALUE and len(answer.body) == 6:
