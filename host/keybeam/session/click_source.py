@@ -17,6 +17,7 @@ from keybeam.timing import (
     DecodedChunk,
     PulseIndexer,
     RecordDecoder,
+    TagFileWriter,
     estimate_delay,
     gate,
     resolve_double_clicks,
@@ -68,6 +69,8 @@ class ClickSource:
         Length of the pass in s on the satellite's clock; None for as long as there is one.
     seed : int or None
         Seed of the bits of double clicks in a simulation; None for the operating system's.
+    recorder : TagFileWriter or None
+        Takes all records, too.
 
     Attributes
     ----------
@@ -83,8 +86,11 @@ class ClickSource:
         indexer: PulseIndexer,
         duration_s: float | None = None,
         seed: int | None = None,
+        recorder: TagFileWriter | None = None,
     ) -> None:
         self._board = board
+        self._recorder = recorder
+        self._lost = 0
         self._decoder = RecordDecoder()
         self._indexer = indexer
         self._end_index = None if duration_s is None else round(duration_s * PULSE_RATE_HZ)
@@ -135,8 +141,13 @@ class ClickSource:
             return None
         records = self._board.records(_POLL_S)
         if isinstance(records, RecordLoss):
-            self._decoder.lose(records.records or 1)
+            # Where the board started again nobody knows how many; one stands for them.
+            self._lost = records.records or 1
+            self._decoder.lose(self._lost)
             return np.empty(0, CLICK_DTYPE)
+        if self._recorder is not None and records.size:
+            self._recorder.write(records, self._lost)
+            self._lost = 0
         if records.size:
             self._heard = time.monotonic()
         elif time.monotonic() - self._heard > _SILENT_BOARD_S:

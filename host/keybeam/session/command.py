@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
@@ -12,9 +12,9 @@ from keybeam.device import Receiver, Transmitter
 from keybeam.keystore import KeyStore
 from keybeam.protocol.numbers import BLOCK_PACKETS, FRAME_RATE_HZ
 from keybeam.session.click_source import ClickSource
-from keybeam.session.distiller import LdpcDistiller
 from keybeam.session.endpoint import EndpointParts
 from keybeam.session.ground import GroundSession
+from keybeam.session.ldpc import LdpcDistiller
 from keybeam.session.parameters import default_parameters
 from keybeam.session.randomness import RandomSource, SeededRandom, SystemRandom
 from keybeam.session.running import GroundProgress, run_ground, run_satellite
@@ -23,29 +23,20 @@ from keybeam.session.secret import (
     MESSAGES_PER_BLOCK,
     Direction,
     PresharedSecret,
-    SecretError,
     create_secret_pair,
 )
 from keybeam.session.statistics import GroundStatistics, SatelliteStatistics, write_statistics
-from keybeam.timing import PulseIndexer
+from keybeam.timing import PulseIndexer, TagFileWriter
 
 __all__ = ["ground", "preshared", "satellite"]
 
 
-class _Address(click.ParamType[tuple[str, int]]):
-    """HOST:PORT."""
-
-    name = "HOST:PORT"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, int]:
-        if isinstance(value, tuple):
-            return value
-        host, colon, port = str(value).rpartition(":")
-        if not colon or not host or not port.isdecimal() or int(port) > 65535:
-            self.fail(f"{value!r} is not HOST:PORT, as in 127.0.0.1:7000", param, ctx)
-        return host.strip("[]"), int(port)
+def _address(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
+    """Read HOST:PORT."""
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise click.BadParameter(f"{value!r} is not HOST:PORT, as in 127.0.0.1:7000")
+    return host.strip("[]"), int(port)
 
 
 def _common(command: Callable[..., None]) -> Callable[..., None]:
@@ -94,20 +85,22 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _random(seed: int | None, end: str) -> RandomSource:
-    return SystemRandom() if seed is None else SeededRandom(seed, end)
-
-
-def _require_messages(secret: PresharedSecret, path: Path) -> None:
-    if secret.remaining < MESSAGES_PER_BLOCK:
-        raise SecretError(f"pre-shared secret {path}: used up; share a new one with the other end")
+def _parts(
+    block_packets: int, secret: PresharedSecret, store: KeyStore, seed: int | None
+) -> EndpointParts:
+    parameters = default_parameters(block_packets)
+    random: RandomSource = SystemRandom()
+    if seed is not None:
+        random = SeededRandom(seed, secret.sends.name)
+    return EndpointParts(parameters, LdpcDistiller(parameters), secret, store, random)
 
 
 @click.command()
 @_common
 @click.option(
     "--listen",
-    type=_Address(),
+    callback=_address,
+    metavar="HOST:PORT",
     default="127.0.0.1:7000",
     show_default=True,
     help="Where the ground station connects; port 0 takes a free one and tells it.",
@@ -134,11 +127,11 @@ def satellite(
     duration: float | None,
     statistics: Path | None,
 ) -> None:
-    r"""Make key as the satellite, the end with the transmitter.
+    """Make key as the satellite, the end with the transmitter.
 
     \b
     Example:
-        keybeam satellite --device tcp:127.0.0.1:6000 --listen 127.0.0.1:7000 \
+        keybeam satellite --device tcp:127.0.0.1:6000 --listen 127.0.0.1:7000 \\
             --preshared satellite.secret --keys satellite-keys
     """
     with (
@@ -146,14 +139,8 @@ def satellite(
         KeyStore(keys) as store,
         Transmitter(device) as board,
     ):
-        _require_messages(secret, preshared)
-        parts = EndpointParts(
-            parameters=default_parameters(block_packets),
-            distiller=LdpcDistiller(),
-            secret=secret,
-            store=store,
-            random=_random(seed, "satellite"),
-        )
+        secret.require(MESSAGES_PER_BLOCK)
+        parts = _parts(block_packets, secret, store, seed)
         frames = 0 if duration is None else round(duration * FRAME_RATE_HZ)
         result = asyncio.run(
             run_satellite(
@@ -172,7 +159,8 @@ def satellite(
 @_common
 @click.option(
     "--connect",
-    type=_Address(),
+    callback=_address,
+    metavar="HOST:PORT",
     default="127.0.0.1:7000",
     show_default=True,
     help="Where the satellite listens.",
@@ -212,6 +200,11 @@ def satellite(
     help="File for the statistics of the session.",
 )
 @click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for all tag records of the board.",
+)
+@click.option(
     "--progress",
     type=click.Choice(["text", "json", "none"]),
     default="text",
@@ -231,34 +224,30 @@ def ground(
     bin_ps: float,
     sync_bin_ps: float,
     statistics: Path | None,
+    record: Path | None,
     progress: str,
 ) -> None:
-    r"""Make key as the ground station, the end with the receiver.
+    """Make key as the ground station, the end with the receiver.
 
     \b
     Example:
-        keybeam ground --device tcp:127.0.0.1:6001 --connect 127.0.0.1:7000 \
+        keybeam ground --device tcp:127.0.0.1:6001 --connect 127.0.0.1:7000 \\
             --preshared ground.secret --keys ground-keys
     """
     with (
         PresharedSecret(preshared, Direction.FROM_GROUND) as secret,
         KeyStore(keys) as store,
         Receiver(device) as board,
+        nullcontext() if record is None else TagFileWriter(record) as recorder,
     ):
-        _require_messages(secret, preshared)
-        parts = EndpointParts(
-            parameters=default_parameters(block_packets),
-            distiller=LdpcDistiller(),
-            secret=secret,
-            store=store,
-            random=_random(seed, "ground"),
-        )
+        secret.require(MESSAGES_PER_BLOCK)
+        parts = _parts(block_packets, secret, store, seed)
         indexer = PulseIndexer(delay_ps=delay, bin_ps=bin_ps, sync_bin_ps=sync_bin_ps)
         result = asyncio.run(
             run_ground(
                 GroundSession(parts),
                 board,
-                ClickSource(board, indexer, duration, seed),
+                ClickSource(board, indexer, duration, seed, recorder),
                 connect,
                 silence_s=silence,
                 progress=_PROGRESS[progress],
@@ -312,7 +301,7 @@ def _conclude(result: GroundStatistics | SatelliteStatistics, path: Path | None)
     help="Privacy-amplification blocks that the secret can authenticate.",
 )
 def preshared(satellite_file: Path, ground_file: Path, blocks: int) -> None:
-    r"""Make the two copies of a pre-shared secret, for authentication.
+    """Make the two copies of a pre-shared secret, for authentication.
 
     Carry each to its end and keep no other copy.
 

@@ -136,6 +136,8 @@ class PresharedSecret:
 
     Attributes
     ----------
+    sends : Direction
+        The half with which this end signs.
     name : bytes
         Public name of the secret, 16 bytes, equal in both copies.
     used_bytes : int
@@ -149,7 +151,7 @@ class PresharedSecret:
 
     def __init__(self, path: Path, sends: Direction) -> None:
         self._path = path
-        self._sends = sends
+        self.sends = sends
         self.used_bytes = 0
         try:
             self._file = os.open(path, os.O_RDWR)
@@ -183,7 +185,20 @@ class PresharedSecret:
     @property
     def remaining(self) -> int:
         """Messages that this end can still sign."""
-        return (self._half - self._used[self._sends]) // ONE_TIME_KEY_BYTES
+        return (self._half - self._used[self.sends]) // ONE_TIME_KEY_BYTES
+
+    def require(self, messages: int) -> None:
+        """Make sure that some messages can still be signed.
+
+        Raises
+        ------
+        SecretError
+            If the secret is used up.
+        """
+        if self.remaining < messages:
+            raise SecretError(
+                f"pre-shared secret {self._path}: used up; share a new one with the other end"
+            )
 
     def draw(self) -> tuple[int, bytes]:
         """Use up the next key of the half with which this end signs.
@@ -200,13 +215,10 @@ class PresharedSecret:
         SecretError
             If the secret is used up, or the note cannot be written.
         """
-        offset = self._used[self._sends]
-        if offset + ONE_TIME_KEY_BYTES > self._half:
-            raise SecretError(
-                f"pre-shared secret {self._path}: used up; share a new one with the other end"
-            )
-        key = self._read(self._sends, offset)
-        self._use_up(self._sends, offset + ONE_TIME_KEY_BYTES)
+        self.require(1)
+        offset = self._used[self.sends]
+        key = self._read(self.sends, offset)
+        self._use_up(self.sends, offset + ONE_TIME_KEY_BYTES)
         return offset, key
 
     def expected(self, offset: int) -> bytes | None:
@@ -222,7 +234,7 @@ class PresharedSecret:
         bytes or None
             32 bytes; None where that place was used up before, or there is no such place.
         """
-        half = Direction(1 - self._sends)
+        half = Direction(1 - self.sends)
         if offset < self._used[half] or offset + ONE_TIME_KEY_BYTES > self._half:
             return None
         return self._read(half, offset)
@@ -232,7 +244,7 @@ class PresharedSecret:
 
         To be called once a message under this key has proved genuine.
         """
-        self._use_up(Direction(1 - self._sends), offset + ONE_TIME_KEY_BYTES)
+        self._use_up(Direction(1 - self.sends), offset + ONE_TIME_KEY_BYTES)
 
     def _place(self, half: Direction, offset: int) -> int:
         return _DATA_PLACE + half * self._half + offset
