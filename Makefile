@@ -35,7 +35,9 @@ format: $(READY) ## format the sources
 	$(BIN)/ruff check --fix .
 
 docs: $(READY) ## write again the tables of docs/ that are generated
-	$(BIN)/keybeam registers --write-docs
+	$(BIN)/python -m keybeam_gateware.registers
+	$(BIN)/python -m keybeam.protocol > docs/wire-formats.md
+	$(BIN)/python -m keybeam.report > docs/result.md
 
 clean: ## remove everything that is built
 	rm -rf $(VENV) build out
