@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.polynomial import Chebyshev
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 from scipy.optimize import root
 from sgp4.api import WGS72, Satrec
 from skyfield.api import EarthSatellite, load, wgs84
@@ -21,8 +22,7 @@ _EARTH_MU = 3.986_008e14
 """Constants of WGS-72, with which SGP4 works (Hoots and Roehrich, Spacetrack Report No. 3)."""
 
 _SGP4_EPOCH = datetime(1949, 12, 31, tzinfo=UTC)
-_FIT_STEP_S = 1.0
-_FIT_DEGREE = 40
+_FIT_DEGREE = 60
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Station:
 class PassGeometry:
     """Range and elevation during a pass.
 
-    Ranges come from SGP4 and the Earth's rotation (Skyfield), once a second, and are joined by a
-    Chebyshev polynomial: delays then have no steps from the resolution of dates, and derivatives
-    are exact.
+    Ranges come from SGP4 and the Earth's rotation (Skyfield) and are interpolated by a Chebyshev
+    polynomial: delays then have no steps from the resolution of dates, and derivatives are exact.
+    Elevations, which turn sharply near the zenith, are a cubic spline through every second.
 
     Attributes
     ----------
@@ -81,15 +81,12 @@ class PassGeometry:
         return distance.m, elevation.degrees
 
     @cached_property
-    def _fits(self) -> tuple[Chebyshev, Chebyshev]:
-        # One second beyond both ends, so that a derivative at the ends is a fitted one.
-        time_s = np.arange(-1.0, self.duration_s + 1 + _FIT_STEP_S, _FIT_STEP_S)
-        degree = min(_FIT_DEGREE, time_s.size - 1)
-        distance, elevation = self._track(time_s)
-        return (
-            Chebyshev.fit(time_s, distance, degree),
-            Chebyshev.fit(time_s, elevation, degree),
-        )
+    def _fits(self) -> tuple[Chebyshev, CubicSpline]:
+        # One second beyond both ends, for the light that is under way there.
+        ends = (-1.0, self.duration_s + 1.0)
+        time_s = np.append(np.arange(*ends), ends[1])
+        ranges = Chebyshev.interpolate(lambda at: self._track(at)[0], _FIT_DEGREE, ends)
+        return ranges, CubicSpline(time_s, self._track(time_s)[1])
 
     def range_m(self, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Distance of satellite and station in metres, `time_s` seconds after the start."""

@@ -26,6 +26,7 @@ from keybeam.protocol.records import (
     RECORD_BYTES,
     Channel,
     RecordType,
+    pack_records,
     record_channel,
     record_type,
 )
@@ -58,6 +59,9 @@ class _Board:
         self.registers = RegisterFile(role)
         self.simulation = simulation
         self._rest = b""
+        self._accepted = self._dropped = 0
+        self.registers.on_read["link.frames_accepted"] = self._show_frames
+        self.registers.on_read["link.frames_dropped"] = self._show_frames
         self._last: tuple[int, int] | None = None
         self._last_answer = b""
         self._requests: dict[int, Callable[[int, bytes], bytes]] = {
@@ -75,7 +79,9 @@ class _Board:
         try:
             kind, sequence, body = decode_link_frame(stuffed)
         except LinkFrameError:
+            self._dropped += 1
             return b""
+        self._accepted += 1
         if kind in _ONCE_ONLY and self._last == (kind, sequence):
             return self._last_answer
         request = self._requests.get(kind)
@@ -85,6 +91,10 @@ class _Board:
             answer = request(sequence, body)
         self._last, self._last_answer = (kind, sequence), answer
         return answer
+
+    def _show_frames(self) -> None:
+        self.registers.set("link.frames_accepted", self._accepted % (1 << 32))
+        self.registers.set("link.frames_dropped", self._dropped % (1 << 32))
 
     def _read(self, sequence: int, body: bytes) -> bytes:
         if len(body) != 2:
@@ -197,8 +207,11 @@ class ReceiverBoard(_Board):
         self._frames = {FrameKind.TAGS: 0, FrameKind.MESSAGE: 0}
         self._counts = dict.fromkeys(Channel, 0)
         self._good = 0
+        self._fences: list[int] = []
         self.registers.on_read["receiver.status"] = self._show_status
         self.registers.on_write["receiver.snapshot"] = self._snapshot
+        self.registers.on_write["receiver.fence"] = self._fences.append
+        self.registers.on_write["receiver.epoch"] = self._set_epoch
 
     @property
     def streaming(self) -> bool:
@@ -209,6 +222,10 @@ class ReceiverBoard(_Board):
         """Let the pass go on; the bytes of the TAGS frames of the new records."""
         records = self.simulation.advance()
         types, channels = record_type(records), record_channel(records)
+        channel = np.where(types == RecordType.TAG, channels, Channel.SYNC)
+        enabled = self.registers.get("receiver.channels.enable") >> channel & 1
+        kept = (types == RecordType.EPOCH) | (enabled == 1)
+        records, types, channels = records[kept], types[kept], channels[kept]
         tags = np.bincount(channels[types == RecordType.TAG], minlength=len(Channel))
         for channel in DETECTOR_CHANNELS:
             self._counts[channel] += int(tags[channel])
@@ -216,6 +233,11 @@ class ReceiverBoard(_Board):
         headers = channels[types == RecordType.FRAME]
         self._good += int(np.count_nonzero(headers & FRAME_VALID))
         return self._tags_frames(records)
+
+    def fences(self) -> bytes:
+        """Bytes of the TAGS frame with the FENCE records that were asked for."""
+        values, self._fences[:] = np.array(self._fences, np.int64), []
+        return self._tags_frames(pack_records(RecordType.FENCE, 0, values))
 
     def message(self, payload: bytes) -> bytes:
         """Bytes of the MESSAGE frames for what came over the downlink."""
@@ -238,6 +260,9 @@ class ReceiverBoard(_Board):
         sequence = self._frames[kind]
         self._frames[kind] = (sequence + 1) % 256
         return encode_link_frame(kind, sequence, body)
+
+    def _set_epoch(self, period: int) -> None:
+        self.simulation.receiver.set_epoch(max(period, 1) << 10)
 
     def _show_status(self) -> None:
         locked = 2 if self.simulation.frames else 0

@@ -48,6 +48,10 @@ class ReceiverModel:
         self._epoch_steps = epoch_cycles * FINE_STEPS
         self._next_epoch = 0
 
+    def set_epoch(self, cycles: int) -> None:
+        """Set the period of EPOCH records after the one that comes next, in cycles."""
+        self._epoch_steps = cycles * FINE_STEPS
+
     def records(
         self,
         times_ps: NDArray[np.float64],

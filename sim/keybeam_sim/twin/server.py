@@ -185,6 +185,8 @@ class TwinServer:
             return
         self._send(port, port.board.receive(data))
         self._hand_over()
+        if self._receiver.streaming:
+            self._send(self._ports[1], self._receiver.fences())
 
     def _hand_over(self) -> None:
         """Carry the payload from the transmitter to the receiver."""

@@ -50,13 +50,20 @@ class PassSimulation:
         The pass.
     settings : TwinSettings
         The boards.
+
+    Attributes
+    ----------
+    receiver : ReceiverModel
+        What makes the records.
+    clicks : int
+        Clicks of the detectors so far.
     """
 
     def __init__(self, scenario: PassScenario, settings: TwinSettings) -> None:
         self.scenario, self.settings = scenario, settings
         self.clicks = 0
         self._generator: ClickGenerator | None = None
-        self._receiver = ReceiverModel(
+        self.receiver = ReceiverModel(
             bin_steps=settings.bin_steps, epoch_cycles=settings.epoch_cycles
         )
         self._length = round(scenario.duration_s * float(FRAME_RATE_HZ))
@@ -136,7 +143,7 @@ class PassSimulation:
         )
         self.clicks += arrivals.times_ps.size
         self._cycle = int(arrivals.until_ps / FABRIC_PERIOD_PS)
-        return self._receiver.records(
+        return self.receiver.records(
             arrivals.times_ps, arrivals.channels, arrivals.syncs, arrivals.until_ps
         )
 
