@@ -1,4 +1,4 @@
-"""Statistics of the drawn clicks against what the models say; limits are five standard deviations."""
+"""Statistics of the drawn clicks against the models; limits are five standard deviations."""
 
 from dataclasses import replace
 

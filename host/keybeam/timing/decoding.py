@@ -63,7 +63,7 @@ class Gap:
     begin, end : int
         Unwrapped times in fine steps: nothing is known of the channel from `begin` to `end`.
     lost : int
-        Number of lost tags, or of lost records where `channel` is None.
+        Number of lost tags, or of lost records where `channel` is None; 0 where nobody knows.
     """
 
     channel: int | None
@@ -117,24 +117,28 @@ class RecordDecoder:
         self.lost = 0
         self._time: int | None = None
         self._ordered = 0
+        self._restarted = False
         self._sync = np.empty(0, SYNC_DTYPE)
         self._after_gap = False
         self._open: dict[int, int] = {}
         self._link_loss: tuple[int, int] | None = None
 
-    def lose(self, records: int) -> None:
+    def lose(self, records: int | None) -> None:
         """Note that the link lost records before the next ones that are fed.
 
         Parameters
         ----------
-        records : int
-            How many, as far as it is known; at least 1.
+        records : int or None
+            How many, at least 1. None where nobody knows because the board started again: its
+            time then begins anew, and is taken to be later than all before.
         """
-        if records < 1:
+        if records is None:
+            self._restarted = True
+        elif records < 1:
             raise ValueError(f"{records} lost records are no loss")
         begin, before = self._link_loss or (self._time or 0, 0)
-        self._link_loss = (begin, before + records)
-        self.lost += records
+        self._link_loss = (begin, before + (records or 0))
+        self.lost += records or 0
 
     def feed(self, records: NDArray[np.uint64]) -> DecodedChunk:
         """Decode the next records of the stream.
@@ -181,7 +185,11 @@ class RecordDecoder:
         previous = int(raw[0]) if self._time is None else self._time
         half = TIME_MODULO // 2
         steps = np.diff(raw, prepend=previous % TIME_MODULO)
-        unwrapped = previous + np.cumsum((steps + half) % TIME_MODULO - half)
+        steps = (steps + half) % TIME_MODULO - half
+        if self._restarted:
+            steps[0] %= TIME_MODULO
+            self._restarted = False
+        unwrapped = previous + np.cumsum(steps)
         place = np.cumsum(timed) - 1
         result[place >= 0] = unwrapped[place[place >= 0]]
         self._time = int(unwrapped[-1])

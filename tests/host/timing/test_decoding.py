@@ -174,6 +174,16 @@ def test_stray_records_are_counted():
     assert decoder.stray == 2
 
 
+def test_a_board_that_started_again():
+    decoder = RecordDecoder()
+    decoder.feed(array(record(RecordType.SYNC, 0, 9000), record(RecordType.TAG, 1, 9100)))
+    decoder.lose(None)
+    chunk = decoder.feed(array(record(RecordType.EPOCH, 0, 0), record(RecordType.TAG, 1, 50)))
+    assert chunk.tags["time"].tolist() == [TIME_MODULO + 50]
+    (gap,) = chunk.gaps
+    assert (gap.channel, gap.begin, gap.end, gap.lost) == (None, 9100, TIME_MODULO, 0)
+
+
 def test_a_loss_of_nothing_is_refused():
     with pytest.raises(ValueError, match="loss"):
         RecordDecoder().lose(0)
