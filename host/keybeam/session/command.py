@@ -1,8 +1,8 @@
 """The commands ``keybeam satellite``, ``keybeam ground`` and ``keybeam preshared``."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -85,6 +85,14 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+@contextmanager
+def _secret(path: Path, sends: Direction) -> Iterator[PresharedSecret]:
+    """Open a secret that is good for a block at least."""
+    with PresharedSecret(path, sends) as secret:
+        secret.require(MESSAGES_PER_BLOCK)
+        yield secret
+
+
 def _parts(
     block_packets: int, secret: PresharedSecret, store: KeyStore, seed: int | None
 ) -> EndpointParts:
@@ -135,11 +143,10 @@ def satellite(
             --preshared satellite.secret --keys satellite-keys
     """
     with (
-        PresharedSecret(preshared, Direction.FROM_SATELLITE) as secret,
+        _secret(preshared, Direction.FROM_SATELLITE) as secret,
         KeyStore(keys) as store,
         Transmitter(device) as board,
     ):
-        secret.require(MESSAGES_PER_BLOCK)
         parts = _parts(block_packets, secret, store, seed)
         frames = 0 if duration is None else round(duration * FRAME_RATE_HZ)
         result = asyncio.run(
@@ -235,12 +242,11 @@ def ground(
             --preshared ground.secret --keys ground-keys
     """
     with (
-        PresharedSecret(preshared, Direction.FROM_GROUND) as secret,
+        _secret(preshared, Direction.FROM_GROUND) as secret,
         KeyStore(keys) as store,
         Receiver(device) as board,
         nullcontext() if record is None else TagFileWriter(record) as recorder,
     ):
-        secret.require(MESSAGES_PER_BLOCK)
         parts = _parts(block_packets, secret, store, seed)
         indexer = PulseIndexer(delay_ps=delay, bin_ps=bin_ps, sync_bin_ps=sync_bin_ps)
         result = asyncio.run(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from streams import RecordedBoard, stream
+from session_records import RecordedBoard, stream
 
 from keybeam.device import RecordLoss
 from keybeam.protocol.numbers import FRAME_SLOTS, PULSE_RATE_HZ

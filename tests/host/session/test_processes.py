@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from one_end import PARTS
+from session_process import PARTS
 
 from keybeam.keystore import KeyState, KeyStore
 
-SCRIPT = Path(__file__).with_name("one_end.py")
+SCRIPT = Path(__file__).with_name("session_process.py")
 
 
 @contextmanager

@@ -5,7 +5,15 @@ import hashlib
 import msgspec
 import numpy as np
 import pytest
-from ends import PARAMETERS, Channel, PlainDistiller, lookup, make_clicks, open_ends, symbols_sent
+from session_ends import (
+    PARAMETERS,
+    Channel,
+    PlainDistiller,
+    lookup,
+    make_clicks,
+    open_ends,
+    symbols_sent,
+)
 
 from keybeam.keystore import KeyState
 from keybeam.protocol.link import LookupStatus

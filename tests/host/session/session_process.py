@@ -1,8 +1,8 @@
 """One end of a session as a process of its own, with a made-up board and small packets.
 
-``python one_end.py satellite|ground FOLDER PORT SILENCE_S PARTS SEED``: the ground station's board
-gives PARTS of 40 parts of a pass, and then nothing more unless these were all. Prints progress and the
-final statistics as JSON lines; ends as the `keybeam` command does.
+``python session_process.py satellite|ground FOLDER PORT SILENCE_S PARTS SEED``: the ground station's
+board gives PARTS of 40 parts of a pass, and then nothing more unless these were all. Prints
+progress and the final statistics as JSON lines; ends as the `keybeam` command does.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from ends import lookup, make_clicks, open_parts
-from streams import RecordedBoard, stream
+from session_ends import lookup, make_clicks, open_parts
+from session_records import RecordedBoard, stream
 
 from keybeam.errors import KeybeamError
 from keybeam.protocol.numbers import FRAME_SLOTS
