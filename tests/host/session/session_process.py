@@ -1,6 +1,6 @@
 """One end of a session as a process of its own, with a made-up board and small packets.
 
-``python session_process.py satellite|ground FOLDER PORT SILENCE_S PARTS SEED``: the ground station's
+``session_process.py satellite|ground FOLDER PORT SILENCE_S PARTS SEED``: the ground station's
 board gives PARTS of 40 parts of a pass, and then nothing more unless these were all. Prints
 progress and the final statistics as JSON lines; ends as the `keybeam` command does.
 """
