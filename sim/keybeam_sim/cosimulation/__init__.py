@@ -1,0 +1,16 @@
+"""Co-simulation: both boards' Verilog, joined by a model of the link, behind pseudo-terminals."""
+
+from keybeam_sim.cosimulation.process import Cosimulation, CosimulationError
+from keybeam_sim.cosimulation.settings import BoardSettings, LinkSettings, RunSettings
+from keybeam_sim.cosimulation.truth import NO_SLOT, TRUTH_DTYPE, Truth
+
+__all__ = [
+    "NO_SLOT",
+    "TRUTH_DTYPE",
+    "BoardSettings",
+    "Cosimulation",
+    "CosimulationError",
+    "LinkSettings",
+    "RunSettings",
+    "Truth",
+]

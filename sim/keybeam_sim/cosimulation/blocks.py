@@ -1,0 +1,155 @@
+"""The Verilog around the two boards, and the blocks in which it exchanges their pins' levels.
+
+Python is called once in `BLOCK_CYCLES` cycles of a board's clock, not in every
+one. The wrapper gathers a word of the board's outputs each cycle and gives the
+words of a block at once; it takes the words of the board's inputs in the same
+way and plays them in the block after. A board's tick changes early in each
+block: then the words of the block before can be read, and those of the next
+are awaited.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "BLOCK_CYCLES",
+    "DETECTORS_SHIFT",
+    "LANES_BITS",
+    "LINE_SHIFT",
+    "RANDOM_BLOCK_WORDS",
+    "RANDOM_ROOM_SHIFT",
+    "TOP_NAME",
+    "UART_SHIFT",
+    "WRAPPER",
+    "block_from_integer",
+    "integer_from_block",
+]
+
+BLOCK_CYCLES = 256
+"""Cycles of a block, a power of two."""
+
+RANDOM_BLOCK_WORDS = BLOCK_CYCLES // 2
+"""Random words of 64 bits that are handed over at once: enough for two blocks of 16 bits a cycle,
+a power of two."""
+
+TOP_NAME = "cosimulation"
+"""Name of the wrapper's module."""
+
+LANES_BITS = 20
+"""The transmitter's word: lanes in the lowest bits, then the downlink's four."""
+LINE_SHIFT = LANES_BITS
+DETECTORS_SHIFT = 4
+"""The receiver's word: the four line samples in the lowest bits, then four of each detector."""
+UART_SHIFT = 24
+"""The level of the UART pin in all words."""
+RANDOM_ROOM_SHIFT = 25
+"""In the transmitter's word: there is room for another block of random words."""
+
+_CYCLE_BITS = BLOCK_CYCLES.bit_length() - 1
+_PUBLIC = "/* verilator public_flat_rw */"
+
+WRAPPER = f"""
+module {TOP_NAME} (
+  input transmitter_clk {_PUBLIC}, input transmitter_rst {_PUBLIC},
+  input receiver_clk {_PUBLIC}, input receiver_rst {_PUBLIC},
+  input [{64 * RANDOM_BLOCK_WORDS - 1}:0] random_block {_PUBLIC}, input random_load {_PUBLIC},
+  input [{BLOCK_CYCLES - 1}:0] transmitter_uart {_PUBLIC},
+  output reg [{32 * BLOCK_CYCLES - 1}:0] transmitter_block {_PUBLIC},
+  output reg transmitter_tick {_PUBLIC},
+  input [{32 * BLOCK_CYCLES - 1}:0] receiver_block {_PUBLIC},
+  output reg [{BLOCK_CYCLES - 1}:0] receiver_uart {_PUBLIC},
+  output reg receiver_tick {_PUBLIC}
+);
+  localparam CYCLES = {BLOCK_CYCLES};
+  localparam WORDS = {RANDOM_BLOCK_WORDS};
+
+  // Random words: a queue of two blocks.
+  reg [63:0] random_words [0:2*WORDS-1];
+  reg [31:0] random_loaded, random_taken;
+  reg random_load_seen;
+  wire random_ready;
+  wire random_valid = random_loaded != random_taken;
+  wire random_room = random_loaded - random_taken <= WORDS;
+  integer word;
+  always @(posedge transmitter_clk) begin
+    random_load_seen <= random_load;
+    if (random_load != random_load_seen) begin
+      for (word = 0; word < WORDS; word = word + 1)
+        random_words[(random_loaded + word) % (2*WORDS)] <= random_block[64*word +: 64];
+      random_loaded <= random_loaded + WORDS;
+    end
+    if (random_valid & random_ready) random_taken <= random_taken + 1;
+  end
+
+  // The transmitter.
+  wire [{LANES_BITS - 1}:0] lanes;
+  wire [3:0] downlink;
+  wire transmitter_tx;
+  reg [{_CYCLE_BITS - 1}:0] sent;
+  reg [{32 * BLOCK_CYCLES - 1}:0] sent_words;
+  reg [{BLOCK_CYCLES - 1}:0] transmitter_levels;
+  wire [31:0] sent_word = {{6'd0, random_room, transmitter_tx, downlink, lanes}};
+  always @(posedge transmitter_clk) begin
+    sent <= sent + 1;
+    sent_words[32*sent +: 32] <= sent_word;
+    if (sent == 1) transmitter_tick <= ~transmitter_tick;
+    if (sent == CYCLES - 1) begin
+      transmitter_block <= {{sent_word, sent_words[32*(CYCLES-1)-1:0]}};
+      transmitter_levels <= transmitter_uart;
+    end
+  end
+  transmitter transmitter (
+    .clk(transmitter_clk), .rst(transmitter_rst),
+    .random__payload(random_words[random_taken % (2*WORDS)]),
+    .random__valid(random_valid), .random__ready(random_ready),
+    .lanes(lanes), .downlink(downlink),
+    .uart_rx(transmitter_levels[sent]), .uart_tx(transmitter_tx)
+  );
+
+  // The receiver.
+  wire receiver_tx;
+  reg [{_CYCLE_BITS - 1}:0] played;
+  reg [{32 * BLOCK_CYCLES - 1}:0] playing;
+  reg [{BLOCK_CYCLES - 1}:0] receiver_levels;
+  wire [31:0] playing_word = playing[32*played +: 32];
+  always @(posedge receiver_clk) begin
+    played <= played + 1;
+    receiver_levels[played] <= receiver_tx;
+    if (played == 1) receiver_tick <= ~receiver_tick;
+    if (played == CYCLES - 1) begin
+      receiver_uart <= {{receiver_tx, receiver_levels[CYCLES-2:0]}};
+      playing <= receiver_block;
+    end
+  end
+  receiver receiver (
+    .clk(receiver_clk), .rst(receiver_rst),
+    .line(playing_word[3:0]), .detectors(playing_word[19:4]), .pps(playing_word[23:20]),
+    .uart_rx(playing_word[{UART_SHIFT}]), .uart_tx(receiver_tx)
+  );
+
+  initial begin
+    random_loaded = 0; random_taken = 0; random_load_seen = 0;
+    sent = 0; sent_words = 0; transmitter_block = {{CYCLES{{32'h01000000}}}};
+    transmitter_tick = 0; transmitter_levels = {{CYCLES{{1'b1}}}};
+    played = 0; playing = {{CYCLES{{32'h01000000}}}}; receiver_levels = {{CYCLES{{1'b1}}}};
+    receiver_uart = {{CYCLES{{1'b1}}}}; receiver_tick = 0;
+    for (word = 0; word < 2*WORDS; word = word + 1) random_words[word] = 0;
+  end
+endmodule
+"""
+"""Verilog of the wrapper; the boards' modules are named ``transmitter`` and ``receiver``."""
+
+
+def block_from_integer(value: int) -> NDArray[np.uint32]:
+    """Words of a block, the earliest first, from the number that all its bits make.
+
+    Returns
+    -------
+    ndarray of uint32, shape (BLOCK_CYCLES,)
+    """
+    return np.frombuffer(value.to_bytes(4 * BLOCK_CYCLES, "little"), np.dtype("<u4"))
+
+
+def integer_from_block(words: NDArray[np.unsignedinteger]) -> int:
+    """Make a number of a block's words, of 32 or 64 bits, the earliest in the lowest bits."""
+    return int.from_bytes(words.astype(words.dtype.newbyteorder("<")).tobytes(), "little")
