@@ -51,7 +51,7 @@ def main(
     \b
     Example:
         python -m keybeam_sim.twin --duration 10
-    """  # noqa: D301
+    """
     try:
         server = TwinServer(
             PassScenario(seed=seed, duration_s=duration),
