@@ -31,7 +31,9 @@ OPTIONAL_SIMULATORS = {"icarus": "iverilog"}
 
 _BUILD_ARGUMENTS = {
     "verilator": ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--x-initial", "unique", "-O3"],
-    "icarus": ["-g2012"],
+    # Not 2012: there Icarus sets variables before it starts processes, and the blocks that Yosys
+    # writes, which wait for such a change at time 0, would stay unknown until an input changes.
+    "icarus": ["-g2005"],
 }
 _TIMESCALES = {"verilator": ("1ns", "1fs"), "icarus": ("1ns", "1ps")}
 
