@@ -2,7 +2,6 @@
 
 from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from keybeam.protocol.downlink import (
@@ -16,6 +15,7 @@ from keybeam.protocol.downlink import (
     SYNC_BYTES,
     SYNC_WORD,
 )
+from keybeam_gateware.transmitter.payload_buffer import PayloadBuffer
 from keybeam_gateware.transmitter.serial_crc import SerialCRC
 from keybeam_gateware.transmitter.timebase import TIME_LAYOUT
 
@@ -125,24 +125,22 @@ class Framer(wiring.Component):
 
     def _next_byte(self, m, at_header, at_byte):
         """Payload length of the frame to come, and the byte to send next: payload, then zeros."""
-        # One byte of the buffer stands in its output register, the others in block RAM.
-        m.submodules.buffer = buffer = SyncFIFOBuffered(width=8, depth=PAYLOAD_BUFFER_BYTES + 1)
-        wiring.connect(m, wiring.flipped(self.payload), buffer.w_stream)
+        m.submodules.buffer = buffer = PayloadBuffer(PAYLOAD_BUFFER_BYTES)
+        wiring.connect(m, wiring.flipped(self.payload), buffer.payload)
         length = Signal(16)
         left = Signal(range(PAYLOAD_BYTES + 1))
         more = Signal()
-        fetched, byte = Signal(8), Signal(8)
+        byte = Signal(8)
         m.d.sync += [
             self.level.eq(buffer.level),
             length.eq(Mux(self.level > PAYLOAD_BYTES, PAYLOAD_BYTES, self.level)),
             more.eq(left != 0),
-            fetched.eq(buffer.r_data),
-            byte.eq(Mux(more, fetched, 0)),
+            byte.eq(Mux(more, buffer.oldest, 0)),
         ]
         with m.If(at_header):
             m.d.sync += left.eq(length)
         with m.If(at_byte & more):
-            m.d.comb += buffer.r_en.eq(1)
+            m.d.comb += buffer.take.eq(1)
             m.d.sync += left.eq(left - 1)
         return length, byte
 

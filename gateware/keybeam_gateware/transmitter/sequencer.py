@@ -74,12 +74,9 @@ class Sequencer(wiring.Component):
             self.sent.word.eq(Cat(self.time.cycle, self.time.frame)),
             self.blanked.eq(self.time.running & ~self.symbols.valid),
         ]
-        for slot in range(SYMBOLS_PER_WORD):
-            fresh = self.symbols.payload[slot]
-            m.d.sync += self.sent.symbols[slot].eq(Mux(self.symbols.valid, fresh, BLANKED_SYMBOL))
-
-        for slot in range(SYMBOLS_PER_WORD):
-            symbol = self.sent.symbols[slot]
+        for slot, name in enumerate(SYMBOLS_LAYOUT.members):
+            fresh, symbol = self.symbols.payload[name], self.sent.symbols[name]
+            m.d.sync += symbol.eq(Mux(self.symbols.valid, fresh, BLANKED_SYMBOL))
             intensity = Signal(2)
             m.d.comb += intensity.eq(
                 Mux(symbol[2:4] == Intensity.INVALID, Intensity.VACUUM, symbol[2:4])

@@ -8,8 +8,14 @@ from keybeam.protocol.symbols import DEFAULT_SYMBOL_TABLE, SYMBOL_BITS, SYMBOLS_
 
 __all__ = ["SYMBOLS_LAYOUT", "SymbolMap"]
 
-SYMBOLS_LAYOUT = data.ArrayLayout(SYMBOL_BITS, SYMBOLS_PER_WORD)
-"""Symbols of a fabric clock cycle, the earliest slot first."""
+SYMBOLS_LAYOUT = data.StructLayout(
+    {f"slot_{slot}": SYMBOL_BITS for slot in range(SYMBOLS_PER_WORD)}
+)
+"""Symbols of a fabric clock cycle, the earliest slot first.
+
+Not an array: Amaranth names the elements of an array ``name[0]``, as Yosys' technology mapping
+names bits, and Yosys then confuses the two.
+"""
 
 
 class SymbolMap(wiring.Component):
@@ -38,5 +44,5 @@ class SymbolMap(wiring.Component):
             with m.Switch(self.random.payload.word_select(slot, SYMBOL_BITS)):
                 for bits, symbol in enumerate(DEFAULT_SYMBOL_TABLE):
                     with m.Case(bits):
-                        m.d.comb += self.symbols.payload[slot].eq(int(symbol))
+                        m.d.comb += self.symbols.payload[f"slot_{slot}"].eq(int(symbol))
         return m

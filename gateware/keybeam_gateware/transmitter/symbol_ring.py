@@ -36,7 +36,8 @@ class SymbolRing(wiring.Component):
     write_symbols : In(SYMBOLS_LAYOUT)
     read_address : In(range(banks * bank_words))
     read_symbols : Out(SYMBOLS_LAYOUT)
-        What stood at `read_address` `RING_LATENCY` cycles ago.
+        What stood at `read_address` `RING_LATENCY` cycles ago; undefined if it was written in
+        that same cycle.
     """
 
     def __init__(self, banks: int, bank_words: int) -> None:
@@ -57,17 +58,26 @@ class SymbolRing(wiring.Component):
         m = Module()
         outputs = []
         for number in range(self._banks):
-            memory = Memory(shape=SYMBOLS_LAYOUT, depth=1 << self._row_bits, init=[])
+            # Without the attribute Yosys puts logic behind the slow outputs, which gives what
+            # stood there before a write in the same cycle. It goes only with read ports whose
+            # register is written out.
+            memory = Memory(
+                shape=SYMBOLS_LAYOUT,
+                depth=1 << self._row_bits,
+                init=[],
+                attrs={"no_rw_check": 1},
+            )
             m.submodules[f"bank_{number}"] = memory
-            write, read = memory.write_port(), memory.read_port()
-            output = Signal(SYMBOLS_LAYOUT, name=f"output_{number}")
+            write, read = memory.write_port(), memory.read_port(domain="comb")
+            fetched = Signal(SYMBOLS_LAYOUT, name=f"fetched_{number}", reset_less=True)
+            output = Signal(SYMBOLS_LAYOUT, name=f"output_{number}", reset_less=True)
             m.d.comb += [
                 write.addr.eq(self.write_address),
                 write.data.eq(self.write_symbols),
                 write.en.eq(self.write & (self.write_address[self._row_bits :] == number)),
                 read.addr.eq(self.read_address),
             ]
-            m.d.sync += output.eq(read.data)
+            m.d.sync += [fetched.eq(read.data), output.eq(fetched)]
             outputs.append(output.as_value())
 
         # The bank of the address, as old as the banks' output registers.

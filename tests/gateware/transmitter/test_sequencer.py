@@ -69,7 +69,7 @@ def test_symbols_become_lanes_and_missing_ones_are_blanked(bench, starve):
             assert ctx.get(dut.sequencer.blanked) == blanked
             if running:
                 assert ctx.get(sent.word) == word
-                assert [ctx.get(sent.symbols[slot]) for slot in range(4)] == symbols
+                assert [ctx.get(sent.symbols[f"slot_{slot}"]) for slot in range(4)] == symbols
             seen.append({name: ctx.get(lane) for name, lane in lanes()})
 
     def lanes():

@@ -49,7 +49,8 @@ def interesting(rng, model, words):
 
 def present(ctx, dut, valid, first, word, symbols):
     """Put a cycle of the pattern on `dut.sent`."""
-    sent = {"valid": valid, "first": first, "word": word, "symbols": symbols}
+    slots = {f"slot_{slot}": symbol for slot, symbol in enumerate(symbols)}
+    sent = {"valid": valid, "first": first, "word": word, "symbols": slots}
     ctx.set(dut.sent, sent)
 
 

@@ -1,0 +1,69 @@
+"""Bytes that wait for a downlink frame."""
+
+from amaranth import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+__all__ = ["PayloadBuffer"]
+
+
+class PayloadBuffer(wiring.Component):
+    """First-in, first-out buffer in block RAM that tells how many bytes it holds.
+
+    Parameters
+    ----------
+    depth : int
+        Bytes it can hold, a power of two.
+
+    Members
+    -------
+    payload : In(stream.Signature(unsigned(8)))
+        Bytes to keep.
+    level : Out(range(depth + 1))
+        Bytes it holds.
+    oldest : Out(8)
+        The oldest byte; follows a `take`, and a byte taken into an empty buffer, after three
+        cycles.
+    take : In(1)
+        Drop the oldest byte; only while `level` is not 0.
+    """
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        super().__init__(
+            {
+                "payload": In(stream.Signature(8)),
+                "level": Out(range(depth + 1)),
+                "oldest": Out(8),
+                "take": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        # As in the symbol ring: a read port with its register written out, and one more behind it.
+        m.submodules.memory = memory = Memory(
+            shape=8, depth=self._depth, init=[], attrs={"no_rw_check": 1}
+        )
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        fetched = Signal(8, reset_less=True)
+        newest_address, oldest_address = (Signal(exact_log2(self._depth)) for _ in range(2))
+        accept = Signal()
+        m.d.comb += [
+            self.payload.ready.eq(self.level != self._depth),
+            accept.eq(self.payload.valid & self.payload.ready),
+            write.addr.eq(newest_address),
+            write.data.eq(self.payload.payload),
+            write.en.eq(accept),
+            read.addr.eq(oldest_address),
+        ]
+        m.d.sync += [
+            newest_address.eq(newest_address + accept),
+            oldest_address.eq(oldest_address + self.take),
+            self.level.eq(self.level + accept - self.take),
+            fetched.eq(read.data),
+            self.oldest.eq(fetched),
+        ]
+        return m
