@@ -98,7 +98,7 @@ class BoardSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     uart_divisor: int = 4
-    log_frames: int = 4
+    log_frames: int = 32
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
