@@ -68,6 +68,15 @@ class ClickGenerator:
         The pass.
     first_frame : int
         Counter of the first frame; it is sent at time zero of the pass.
+
+    Attributes
+    ----------
+    symbols : SymbolSource
+        What the pulses are.
+    frames : int
+        Frames sent so far.
+    until_ps : float
+        Nothing that comes is earlier than this time of the receiver's clock; whole cycles.
     """
 
     def __init__(self, scenario: PassScenario, first_frame: int = 0) -> None:
@@ -78,7 +87,7 @@ class ClickGenerator:
         self._dead_time = DeadTime(scenario.detectors.dead_time_ps)
         self._late_times = np.empty(0)
         self._late_channels = np.empty(0, np.uint8)
-        self._until = float(self._received(0.0, np.zeros(1))[0]) - _MARGIN_PS
+        self.until_ps = _whole_cycles(self._received(0.0, np.zeros(1))[0] - _MARGIN_PS)
         block_s = BLOCK_FRAMES * FRAME_DURATION_PS * 1e-12
         blocks = int(scenario.duration_s / block_s) + 1
         generator = np.random.default_rng([scenario.seed, 0])
@@ -108,8 +117,7 @@ class ClickGenerator:
         syncs["counter"], syncs["flags"] = counters, flags
         syncs["valid"], syncs["flywheel"] = True, False
 
-        # Whole cycles, so that no time bin is cut in two.
-        until = (float(received[-1]) - _MARGIN_PS) // FABRIC_PERIOD_PS * FABRIC_PERIOD_PS
+        until = _whole_cycles(received[-1] - _MARGIN_PS)
         times, channels = self._background(until, generator)
         if flags & FrameFlag.RUNNING:
             emitted, ports = self._photons(frames, middle_s, generator)
@@ -123,7 +131,7 @@ class ClickGenerator:
         self._late_times, self._late_channels = times[due:], channels[due:]
         keep = self._dead_time.kept(times[:due], channels[:due])
         self.frames += frames
-        self._until = until
+        self.until_ps = until
         return Arrivals(times[:due][keep], channels[:due][keep], syncs, until)
 
     def delay_frames(self) -> int:
@@ -141,9 +149,9 @@ class ClickGenerator:
     def _background(
         self, until: float, generator: np.random.Generator
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-        length = until - self._until
+        length = until - self.until_ps
         count = generator.poisson(self.scenario.detectors.background_hz * length * 1e-12)
-        times = self._until + length * generator.random(count)
+        times = self.until_ps + length * generator.random(count)
         return times, generator.integers(0, len(Polarisation), count, np.uint8)
 
     def _photons(
@@ -174,3 +182,8 @@ class ClickGenerator:
         other = generator.integers(0, 2, polarisations.size, np.uint8)
         bit = np.where(basis == basis_of(polarisations), flipped & 1, other)
         return (basis << 1 | bit).astype(np.uint8)
+
+
+def _whole_cycles(time_ps: float) -> float:
+    """Round down to a border of cycles, so that no time bin is cut in two."""
+    return float(time_ps // FABRIC_PERIOD_PS * FABRIC_PERIOD_PS)

@@ -52,6 +52,11 @@ class ReceiverModel:
         """Set the period of EPOCH records after the one that comes next, in cycles."""
         self._epoch_steps = cycles * FINE_STEPS
 
+    def skip(self, until_ps: float) -> None:
+        """Throw away what comes before a time of whole cycles, as with the stream off."""
+        elapsed = round(until_ps / FABRIC_PERIOD_PS) * FINE_STEPS - self._next_epoch
+        self._next_epoch += max(0, -(-elapsed // self._epoch_steps)) * self._epoch_steps
+
     def records(
         self,
         times_ps: NDArray[np.float64],

@@ -83,6 +83,7 @@ class PassSimulation:
         if self._generator is None:
             self._generator = ClickGenerator(self.scenario, first_frame)
             self._length = min(stop_after or self._length, self._length)
+            self.receiver.skip(self._generator.until_ps)
 
     def stop(self) -> None:
         """Stop the pattern at the end of the frames that were drawn so far."""
