@@ -1,0 +1,78 @@
+"""The steps of distillation as a session puts them together."""
+
+import numpy as np
+import pytest
+
+from keybeam.distillation import BlockCounts, paper_key_length, toeplitz
+from keybeam.protocol.numbers import PACKET_BITS
+from keybeam.session.distiller import Disclosure
+from keybeam.session.ldpc import LdpcDistiller
+from keybeam.session.parameters import default_parameters
+
+KEY = bytes(range(16))
+
+
+@pytest.fixture(scope="module")
+def distiller():
+    return LdpcDistiller(default_parameters())
+
+
+@pytest.fixture(scope="module")
+def packet():
+    """Bits of both ends that differ in 1 %, and what 11 000 sampled clicks told of it."""
+    generator = np.random.default_rng(1)
+    sent = generator.integers(0, 2, PACKET_BITS, dtype=np.uint8)
+    received = sent ^ (generator.random(PACKET_BITS) < 0.01).astype(np.uint8)
+    return sent, received
+
+
+def test_a_packet_is_corrected(distiller, packet):
+    sent, received = packet
+    disclosure = distiller.disclose(sent, 11_000, 110, KEY)
+    corrected = distiller.correct(received, disclosure, 0.01, KEY)
+    assert np.array_equal(corrected, sent)
+    # Not fewer bits than Shannon's limit of 8079, and the tag's 128.
+    assert 8079 + 128 < disclosure.leak_bits < 1.6 * 8079
+
+
+def test_a_wrong_tag_drops_the_packet(distiller, packet):
+    sent, received = packet
+    disclosure = distiller.disclose(sent, 11_000, 110, KEY)
+    wrong = disclosure._replace(tag=bytes(16))
+    assert distiller.correct(received, wrong, 0.01, KEY) is None
+
+
+@pytest.mark.parametrize(
+    "disclosure",
+    [Disclosure(-1, b"", bytes(16)), Disclosure(10**9, bytes(1000), bytes(16))],
+    ids=["no code", "a code that is not there"],
+)
+def test_a_disclosure_that_makes_no_sense_drops_the_packet(distiller, packet, disclosure):
+    assert distiller.correct(packet[1], disclosure, 0.01, KEY) is None
+
+
+def test_a_syndrome_of_wrong_length_drops_the_packet(distiller, packet):
+    sent, received = packet
+    disclosure = distiller.disclose(sent, 11_000, 110, KEY)
+    wrong = disclosure._replace(syndrome=disclosure.syndrome[:-1])
+    assert distiller.correct(received, wrong, 0.01, KEY) is None
+
+
+@pytest.mark.parametrize(("sampled", "errors"), [(0, 0), (1000, 900), (1000, 300)])
+def test_too_many_errors_for_any_code_still_give_a_disclosure(distiller, packet, sampled, errors):
+    strongest = distiller.disclose(packet[0], sampled, errors, KEY)
+    assert strongest.leak_bits > distiller.disclose(packet[0], 11_000, 110, KEY).leak_bits
+
+
+def test_length_and_key_are_those_of_the_package(distiller):
+    counts = BlockCounts(signal=500_000, decoy=34_375, vacuum=3_879, decoy_errors=1_878)
+    told = distiller.key_length(counts, 0.0101, 50_000)
+    assert told == paper_key_length(counts, 0.0101, leak_bits=50_000)
+    assert told.length_bits > 0
+    generator = np.random.default_rng(2)
+    bits = generator.integers(0, 2, 1000, dtype=np.uint8)
+    seed = generator.bytes((1000 + 256 - 1 + 7) // 8)
+    matrix = np.unpackbits(np.frombuffer(seed, np.uint8))[: 1000 + 256 - 1]
+    key = distiller.amplify(bits, seed, 256)
+    assert np.array_equal(np.unpackbits(np.frombuffer(key, np.uint8)), toeplitz(bits, matrix, 256))
+    assert distiller.amplify(bits, b"", 0) == b""
