@@ -31,7 +31,7 @@ from keybeam_boards.rules import clock_violations, lane_violations
 from keybeam_boards.toolchain import Progress, Step, run_step
 from keybeam_boards.tops import Top, make_top
 
-__all__ = ["BOARDS", "BuildReport", "build", "implement", "revision_number"]
+__all__ = ["BOARDS", "BuildReport", "build", "implement", "plain_names", "revision_number"]
 
 BOARDS: Mapping[str, type[Platform]] = {"ecp5_5g_evn": Ecp55GEvnPlatform}
 """Platforms by the name of the board."""
@@ -240,6 +240,8 @@ def implement(
 
     progress("writing the net list ...")
     platform.prepare(top, name).extract(folder)
+    netlist = folder / f"{name}.il"
+    netlist.write_text(plain_names(netlist.read_text()))
     run_step(_synthesis(name), folder, progress)
     run_step(_place_and_route(platform, name, seed), folder, progress)
 
@@ -271,6 +273,26 @@ def implement(
     _publish(folder, out / f"{name}.json", json.dumps(result.as_dict(), indent=2) + "\n")
     _publish(folder, out / f"{name}.txt", result.text())
     return result
+
+
+def plain_names(netlist: str) -> str:
+    """Take the brackets out of names.
+
+    Amaranth names the elements of an array ``samples[3]``; on the way back from logic synthesis
+    Yosys 0.70 takes that for bit 3 of ``samples``, and aborts when widths differ.
+
+    Parameters
+    ----------
+    netlist : str
+        Net list in RTLIL, where a name is a word that begins with a backslash, and the bits
+        that are selected from it stand apart.
+
+    Returns
+    -------
+    str
+        The same with ``samples.3``.
+    """
+    return re.sub(r"(?<=\s\\)\S+", lambda name: re.sub(r"\[(\d+)\]", r".\1", name[0]), netlist)
 
 
 def _synthesis(name: str) -> Step:

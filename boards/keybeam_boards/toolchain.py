@@ -56,7 +56,7 @@ def _complaint(output: str) -> str:
     """Pick the line of a program's output that says why it failed."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
-    return (errors or lines or ["it said nothing"])[0]
+    return (errors or lines or ["it gave no reason"])[0]
 
 
 def run_step(step: Step, folder: Path, progress: Progress) -> None:
@@ -88,5 +88,8 @@ def run_step(step: Step, folder: Path, progress: Progress) -> None:
         check=False,
     )
     if done.returncode:
-        raise ToolError(f"{step.title} failed: {_complaint(done.stdout)} (see {folder})")
+        raise ToolError(
+            f"{step.title} failed with status {done.returncode}: {_complaint(done.stdout)} "
+            f"(see {folder})"
+        )
     progress(f"{step.title}: {time.monotonic() - begun:.0f} s")

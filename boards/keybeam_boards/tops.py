@@ -11,7 +11,6 @@ from amaranth.build import Platform
 from amaranth.hdl import Cat, ClockDomain, Const, Elaboratable, Module, Value
 from amaranth.lib import io, wiring
 
-from keybeam.device.transports import DEFAULT_BAUD
 from keybeam.protocol.identity import Role
 from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, SLOTS_PER_CYCLE
 from keybeam_gateware import tops
@@ -86,22 +85,25 @@ class Top(Elaboratable):
     def _add_clocks(self, m, platform):
         m.domains.sync, m.domains.eclk = ClockDomain("sync"), ClockDomain("eclk")
         m.submodules.clocks = clocks = ecp5.Clocks(self.plan)
+        reference = platform.request(platform.reference_clock, dir="-")
+        button = platform.request(platform.restart_button, dir="-")
         m.d.comb += [
-            clocks.reference.eq(self._pad(m, platform.request(platform.reference_clock, dir="-"))),
-            clocks.reset.eq(self._pad(m, platform.request(platform.restart_button, dir="-"))),
+            clocks.reference.eq(self._input(m, "reference", reference)),
+            clocks.reset.eq(self._input(m, "restart", button)),
         ]
 
     def _add_serial_port(self, m, platform):
         pads = platform.request(platform.serial_port, dir={"rx": "-", "tx": "-"})
-        m.submodules.serial_output = output = io.Buffer("o", pads.tx)
+        m.submodules.serial_output_pad = output = io.Buffer("o", pads.tx)
         m.d.comb += [
-            self._terminal.uart_rx.eq(self._pad(m, pads.rx)),
+            self._terminal.uart_rx.eq(self._input(m, "serial_input", pads.rx)),
             output.o.eq(self._terminal.uart_tx),
         ]
 
     @staticmethod
-    def _pad(m, port):
-        m.submodules += (buffer := io.Buffer("i", port))
+    def _input(m, name, port):
+        # Longer names than those of the signals behind them, which nextpnr then takes.
+        m.submodules[f"{name}_pad"] = buffer = io.Buffer("i", port)
         return buffer.i
 
     def _send(self, m, platform, resource: str, number: int, word) -> None:
@@ -178,8 +180,6 @@ def make_top(platform: Platform, role: Role, git_revision: int) -> Top:
     Top
         What the board's plan is made of.
     """
-    divisor = round(FABRIC_CLOCK_HZ / DEFAULT_BAUD)
     if role is Role.TRANSMITTER:
-        terminal = tops.Transmitter(uart_divisor=divisor, git_revision=git_revision)
-        return TransmitterTop(platform, terminal)
-    return ReceiverTop(platform, tops.Receiver(uart_divisor=divisor, git_revision=git_revision))
+        return TransmitterTop(platform, tops.Transmitter(git_revision=git_revision))
+    return ReceiverTop(platform, tops.Receiver(git_revision=git_revision))
