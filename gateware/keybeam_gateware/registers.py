@@ -1,9 +1,11 @@
 """Writes the register maps of both boards into the host package.
 
-Run it as ``python -m keybeam_gateware.registers`` after any change of a register.
+Run it as ``python -m keybeam_gateware.registers`` after any change of a register. Another folder
+to write them into can be given behind it.
 """
 
 import json
+import sys
 from pathlib import Path
 
 import keybeam.device
@@ -38,5 +40,5 @@ def write_maps(folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for path in write_maps(MAPS_FOLDER):
+    for path in write_maps(Path(sys.argv[1]) if len(sys.argv) > 1 else MAPS_FOLDER):
         print(path)
