@@ -9,16 +9,28 @@ from keybeam.distillation.key_length import (
     binary_entropy,
     paper_key_length,
 )
+from keybeam.distillation.reconciliation import (
+    Code,
+    DecodeResult,
+    choose_code,
+    code_by_identifier,
+    decode,
+)
 from keybeam.distillation.verification import TAG_BITS, collision_probability, tag
 
 __all__ = [
     "TAG_BITS",
     "BlockCounts",
+    "Code",
+    "DecodeResult",
     "DistillationError",
     "KeyLength",
     "KeyLengthError",
     "binary_entropy",
+    "choose_code",
+    "code_by_identifier",
     "collision_probability",
+    "decode",
     "paper_key_length",
     "tag",
     "toeplitz",

@@ -1,0 +1,34 @@
+// Layered sum-product decoding of a quasi-cyclic LDPC code for syndrome reconciliation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace keybeam {
+
+// A parity-check matrix of circulants. Block row r holds the entries row_starts[r] to
+// row_starts[r + 1] - 1; entry e says that check k of the row contains the variable
+// (k + shifts[e]) mod circulant of block column columns[e]. A block column occurs at most
+// once in a block row.
+struct QuasiCyclicMatrix {
+    std::size_t circulant;
+    std::size_t block_columns;
+    const std::int32_t *row_starts; // block_rows + 1 values
+    std::size_t block_rows;
+    const std::int32_t *columns;
+    const std::int32_t *shifts;
+};
+
+struct DecodeOutcome {
+    bool converged;
+    int iterations;
+};
+
+// Finds the error pattern (one byte a variable) that has the given syndrome (one byte a check),
+// where every variable is in error with the same odds before. The arithmetic is exactly that of
+// keybeam.distillation.reference_decoder, in IEEE single precision.
+DecodeOutcome decode_layered(const QuasiCyclicMatrix &matrix, const std::uint8_t *syndrome,
+                             float prior_odds, int iteration_limit, std::uint8_t *errors);
+
+} // namespace keybeam

@@ -1,0 +1,72 @@
+// Python module keybeam.distillation._native: the kernels of the distillation.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include "layered_decoder.hpp"
+
+namespace nb = nanobind;
+
+namespace {
+
+using Integers = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+// Checks everything the decoder takes for granted, so that no argument can make it read or
+// write outside of its arrays.
+keybeam::QuasiCyclicMatrix checked_matrix(const Integers &row_starts, const Integers &columns,
+                                          const Integers &shifts, int circulant,
+                                          int block_columns) {
+    if (circulant < 1 || block_columns < 1 || row_starts.shape(0) < 1) {
+        throw nb::value_error("a matrix needs block rows, block columns and a circulant size");
+    }
+    const std::size_t block_rows = row_starts.shape(0) - 1;
+    const std::int32_t *starts = row_starts.data();
+    if (starts[0] != 0 || columns.shape(0) != shifts.shape(0) || starts[block_rows] < 0 ||
+        static_cast<std::size_t>(starts[block_rows]) != columns.shape(0)) {
+        throw nb::value_error("row starts, columns and shifts do not fit together");
+    }
+    for (std::size_t row = 0; row < block_rows; ++row) {
+        if (starts[row] > starts[row + 1]) {
+            throw nb::value_error("row starts must not fall");
+        }
+    }
+    for (std::size_t entry = 0; entry < columns.shape(0); ++entry) {
+        if (columns.data()[entry] < 0 || columns.data()[entry] >= block_columns ||
+            shifts.data()[entry] < 0 || shifts.data()[entry] >= circulant) {
+            throw nb::value_error("a column or a shift is out of range");
+        }
+    }
+    return {static_cast<std::size_t>(circulant), static_cast<std::size_t>(block_columns), starts,
+            block_rows, columns.data(), shifts.data()};
+}
+
+nb::tuple decode_layered(const Integers &row_starts, const Integers &columns,
+                         const Integers &shifts, int circulant, int block_columns,
+                         const Bytes &syndrome, float prior_odds, int iteration_limit) {
+    const keybeam::QuasiCyclicMatrix matrix =
+        checked_matrix(row_starts, columns, shifts, circulant, block_columns);
+    if (syndrome.shape(0) != matrix.block_rows * matrix.circulant) {
+        throw nb::value_error("the syndrome does not have one byte for each check");
+    }
+    const std::size_t variables = matrix.block_columns * matrix.circulant;
+    auto *errors = new std::uint8_t[variables];
+    nb::capsule owner(errors, [](void *p) noexcept { delete[] static_cast<std::uint8_t *>(p); });
+    keybeam::DecodeOutcome outcome{};
+    {
+        nb::gil_scoped_release release;
+        outcome = keybeam::decode_layered(matrix, syndrome.data(), prior_odds, iteration_limit,
+                                          errors);
+    }
+    return nb::make_tuple(nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>(
+                              errors, {variables}, owner),
+                          outcome.converged, outcome.iterations);
+}
+
+} // namespace
+
+NB_MODULE(_native, module) {
+    module.def("decode_layered", &decode_layered, nb::arg("row_starts"), nb::arg("columns"),
+               nb::arg("shifts"), nb::arg("circulant"), nb::arg("block_columns"),
+               nb::arg("syndrome"), nb::arg("prior_odds"), nb::arg("iteration_limit"),
+               "Find the error pattern of a syndrome; returns errors, converged, iterations.");
+}
