@@ -1,6 +1,6 @@
 """First-in first-out memory of one channel, which marks and counts what it loses."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import enum, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -112,11 +112,20 @@ class ChannelFifo(wiring.Component):
         end_count = Signal(LOST_BITS)
         write, entry_kind = Signal(), Signal(_Kind)
         self._accept(m, level, write, entry_kind, end_queued, end_count, write_port)
-        self._show_head(m, level, write, end_queued, end_count, read_port)
+        self._show_head(m, write, end_queued, end_count, read_port)
         m.d.sync += level.eq(level + write - self.head.pop)
         return m
 
-    def _accept(self, m, level, write, kind, end_queued, end_count, port):
+    def _accept(
+        self,
+        m: Module,
+        level: Signal,
+        write: Signal,
+        kind: Signal,
+        end_queued: Signal,
+        end_count: Signal,
+        port: memory.WritePort,
+    ) -> None:
         """Decide what becomes of an event, and write the entry."""
         # Eight places in reserve: what is on its way, an attached body and GAP_BEGIN.
         room, low = Signal(), Signal()
@@ -175,33 +184,57 @@ class ChannelFifo(wiring.Component):
         m.d.sync += [port.en.eq(write), port.data.eq(Cat(body, kind, entry_flag))]
         m.d.comb += port.addr.eq(write_address)
 
-    def _show_head(self, m, level, write, end_queued, end_count, port):
+    def _show_head(
+        self,
+        m: Module,
+        write: Signal,
+        end_queued: Signal,
+        end_count: Signal,
+        port: memory.ReadPort,
+    ) -> None:
         """Bring the oldest entry from the memory to the head."""
         head = self.head
         # Entries that are in the memory and were there when the port last read.
         stored = Signal(range(self._depth + 1))
         arriving = delayed(m, write, 2)
         address, fetched, load = Signal(range(self._depth)), Signal(), Signal()
-        m.d.comb += [port.addr.eq(address), load.eq(fetched & ~head.valid)]
+        # The memory's output is slow: it goes into a register before anything is made of it.
+        raw, raw_valid, move = Signal(BODY_BITS + 3), Signal(), Signal()
+        m.d.comb += [
+            port.addr.eq(address),
+            load.eq(fetched & ~raw_valid),
+            move.eq(raw_valid & ~head.valid),
+        ]
         m.d.sync += [
             stored.eq(stored + arriving - load),
             address.eq(address + load),
             fetched.eq((stored != 0) & ~load),
         ]
+        with m.If(load):
+            m.d.sync += [raw.eq(port.data), raw_valid.eq(1)]
+        with m.Elif(move):
+            m.d.sync += raw_valid.eq(0)
         body, kind, flag = Signal(BODY_BITS), Signal(_Kind), Signal()
+        m.d.comb += Cat(body, kind, flag).eq(raw)
+        record, shown = self._record(m, body, kind, flag, end_count), Signal(_Kind)
         with m.If(head.pop):
             m.d.sync += head.valid.eq(0)
-        with m.If(load):
-            m.d.sync += [head.valid.eq(1), Cat(body, kind, flag).eq(port.data)]
-            with m.If(port.data[BODY_BITS : BODY_BITS + 2] != _Kind.ATTACHED.value):
-                m.d.sync += head.key.eq(port.data[:BODY_BITS])
-        self._make_record(m, body, kind, flag, end_count)
-        m.d.comb += self.taken.eq(head.pop & (kind == _Kind.EVENT))
-        with m.If(head.pop & (kind == _Kind.GAP_END)):
+        with m.If(move):
+            m.d.sync += [
+                head.valid.eq(1),
+                head.record.eq(record),
+                shown.eq(kind),
+            ]
+            with m.If(kind != _Kind.ATTACHED):
+                m.d.sync += head.key.eq(body)
+        m.d.comb += self.taken.eq(head.pop & (shown == _Kind.EVENT))
+        with m.If(head.pop & (shown == _Kind.GAP_END)):
             m.d.sync += end_queued.eq(0)
 
-    def _make_record(self, m, body, kind, flag, end_count):
-        """Make the record of the entry at the head."""
+    def _record(
+        self, m: Module, body: Signal, kind: Signal, flag: Signal, end_count: Signal
+    ) -> Value:
+        """Make the record of an entry."""
         types = {
             _Kind.EVENT: self._event_type,
             _Kind.GAP_BEGIN: RecordType.GAP_BEGIN,
@@ -218,4 +251,4 @@ class ChannelFifo(wiring.Component):
                     m.d.comb += record_type.eq(value)
                     m.d.comb += channel.eq(flag if which in flagged else self._channel)
         whole = Mux(kind == _Kind.GAP_END, end_count, body)
-        m.d.comb += self.head.record.eq(Cat(whole, channel, record_type))
+        return Cat(whole, channel, record_type)

@@ -138,20 +138,25 @@ class DataRecovery(wiring.Component):
         self, m: Module, edges: Cat, phase: Signal, skip: Signal, double: Signal
     ) -> None:
         """Let the edges of the cycle vote, and move the phase."""
-        agree, late, early = Signal(), Signal(), Signal()
+        agree, late, early, from_early = Signal(), Signal(), Signal(), Signal()
         with m.Switch(phase):
             for place in range(4):
                 with m.Case(place):
+                    after, opposite, ahead = (edges[(place + i) % 4] for i in (1, 2, 3))
+                    # An edge opposite to the phase may belong to either side. It goes with the last
+                    # one that was not, so that both together lead out of there.
                     m.d.sync += [
                         agree.eq(edges[place]),
-                        # An edge opposite to the phase may belong to either side: one is as good.
-                        late.eq(edges[(place + 1) % 4] | edges[(place + 2) % 4]),
-                        early.eq(edges[(place + 3) % 4]),
+                        late.eq(after | (opposite & ~from_early)),
+                        early.eq(ahead | (opposite & from_early)),
                     ]
+                    with m.If(after | ahead):
+                        m.d.sync += from_early.eq(ahead)
         votes, move_later, move_earlier = Signal(signed(7)), Signal(), Signal()
-        m.d.comb += [
-            move_later.eq((votes > 0) & (votes >= self.threshold)),
-            move_earlier.eq((votes < 0) & (-votes >= self.threshold)),
+        # Taken a cycle later: the vote of that cycle does not count.
+        m.d.sync += [
+            move_later.eq(~move_later & (votes > 0) & (votes >= self.threshold)),
+            move_earlier.eq(~move_earlier & (votes < 0) & (-votes >= self.threshold)),
         ]
         m.d.sync += [skip.eq(0), double.eq(0)]
         with m.If(move_later):

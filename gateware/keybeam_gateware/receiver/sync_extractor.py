@@ -129,6 +129,8 @@ class SyncExtractor(wiring.Component):
             ]
         m.d.sync += [seen.eq(match), past.eq(distance >= 2)]
         last_number = delayed(m, number, 2)
+        previous_number = Signal(BIT_NUMBER_BITS)
+        m.d.sync += previous_number.eq(delayed(m, number, 1) - 1)
         starts = [delayed(m, start, 1) for start in starts]
 
         # Stage 3: decide. After a decision the pipeline still holds the old expectation for a
@@ -152,7 +154,7 @@ class SyncExtractor(wiring.Component):
         self._take_time(m, mark, starts)
 
         ended, update = Signal(BIT_NUMBER_BITS), Signal()
-        m.d.comb += ended.eq(Mux(is_hit, Mux(hit[0], last_number - 1, last_number), expected))
+        m.d.comb += ended.eq(Mux(is_hit, Mux(hit[0], previous_number, last_number), expected))
         m.d.sync += [self.event.eq(0), self.lost_lock.eq(0)]
         m.d.comb += update.eq(settled & (is_hit | (past & ~searching)))
         with m.If(update):
