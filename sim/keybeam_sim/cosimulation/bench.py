@@ -15,7 +15,7 @@ import cocotb
 import msgspec
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import ValueChange
+from cocotb.triggers import Timer, ValueChange
 
 from keybeam.protocol.numbers import FRAME_CYCLES
 from keybeam_sim.cosimulation.blocks import (
@@ -41,7 +41,6 @@ __all__ = ["Bench", "cosimulation"]
 
 _POLL_BLOCKS = 2
 """Blocks between two looks at a terminal that is quiet."""
-_RESET_BLOCKS = 2
 _QUEUE_BITS = 4096
 
 
@@ -102,8 +101,9 @@ class Bench:
         dut.random_load.value = 0
         dut.transmitter_uart.value = (1 << BLOCK_CYCLES) - 1
         dut.receiver_block.value = integer_from_block(_idle_block())
-        for board in ("transmitter", "receiver"):
-            getattr(dut, f"{board}_rst").value = 1
+        dut.transmitter_clk.value = dut.receiver_clk.value = 0
+        # Past the initial blocks, so that every change of a tick is one of a clock.
+        await Timer(1, "ns")
         periods = TRANSMITTER_PERIOD_FS, receiver_period_fs(self._settings.link)
         for clock, period in zip((dut.transmitter_clk, dut.receiver_clk), periods, strict=True):
             Clock(clock, period, unit="fs", impl="gpi").start()
@@ -135,22 +135,16 @@ class Bench:
                 np.packbits(levels, bitorder="little").tobytes(), "little"
             )
             block += 1
-            if block == _RESET_BLOCKS:
-                dut.transmitter_rst.value = 0
 
     async def _receive(self, port: Port) -> None:
         """Serve the receiver's blocks for ever."""
         dut = self._dut
-        block = 0
         while True:
             await ValueChange(dut.receiver_tick)
             sent = int(dut.receiver_uart.value).to_bytes(BLOCK_CYCLES // 8, "little")
             levels = port.exchange(np.unpackbits(np.frombuffer(sent, np.uint8), bitorder="little"))
             words = self._link.receive(BLOCK_CYCLES) | levels.astype(np.uint32) << UART_SHIFT
             dut.receiver_block.value = integer_from_block(words)
-            block += 1
-            if block == _RESET_BLOCKS:
-                dut.receiver_rst.value = 0
 
     def _load_random(self) -> None:
         numbers = np.arange(RANDOM_BLOCK_WORDS, dtype=np.uint64) + np.uint64(self._random_words)

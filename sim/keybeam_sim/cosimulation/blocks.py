@@ -5,7 +5,7 @@ one. The wrapper gathers a word of the board's outputs each cycle and gives the
 words of a block at once; it takes the words of the board's inputs in the same
 way and plays them in the block after. A board's tick changes early in each
 block: then the words of the block before can be read, and those of the next
-are awaited.
+are awaited. In the first block both boards are in reset.
 """
 
 import numpy as np
@@ -50,8 +50,8 @@ _PUBLIC = "/* verilator public_flat_rw */"
 
 WRAPPER = f"""
 module {TOP_NAME} (
-  input transmitter_clk {_PUBLIC}, input transmitter_rst {_PUBLIC},
-  input receiver_clk {_PUBLIC}, input receiver_rst {_PUBLIC},
+  input transmitter_clk {_PUBLIC},
+  input receiver_clk {_PUBLIC},
   input [{64 * RANDOM_BLOCK_WORDS - 1}:0] random_block {_PUBLIC}, input random_load {_PUBLIC},
   input [{BLOCK_CYCLES - 1}:0] transmitter_uart {_PUBLIC},
   output reg [{32 * BLOCK_CYCLES - 1}:0] transmitter_block {_PUBLIC},
@@ -85,6 +85,7 @@ module {TOP_NAME} (
   wire [{LANES_BITS - 1}:0] lanes;
   wire [3:0] downlink;
   wire transmitter_tx;
+  reg transmitter_reset;
   reg [{_CYCLE_BITS - 1}:0] sent;
   reg [{32 * BLOCK_CYCLES - 1}:0] sent_words;
   reg [{BLOCK_CYCLES - 1}:0] transmitter_levels;
@@ -96,10 +97,11 @@ module {TOP_NAME} (
     if (sent == CYCLES - 1) begin
       transmitter_block <= {{sent_word, sent_words[32*(CYCLES-1)-1:0]}};
       transmitter_levels <= transmitter_uart;
+      transmitter_reset <= 0;
     end
   end
   transmitter transmitter (
-    .clk(transmitter_clk), .rst(transmitter_rst),
+    .clk(transmitter_clk), .rst(transmitter_reset),
     .random__payload(random_words[random_taken % (2*WORDS)]),
     .random__valid(random_valid), .random__ready(random_ready),
     .lanes(lanes), .downlink(downlink),
@@ -108,6 +110,7 @@ module {TOP_NAME} (
 
   // The receiver.
   wire receiver_tx;
+  reg receiver_reset;
   reg [{_CYCLE_BITS - 1}:0] played;
   reg [{32 * BLOCK_CYCLES - 1}:0] playing;
   reg [{BLOCK_CYCLES - 1}:0] receiver_levels;
@@ -119,10 +122,11 @@ module {TOP_NAME} (
     if (played == CYCLES - 1) begin
       receiver_uart <= {{receiver_tx, receiver_levels[CYCLES-2:0]}};
       playing <= receiver_block;
+      receiver_reset <= 0;
     end
   end
   receiver receiver (
-    .clk(receiver_clk), .rst(receiver_rst),
+    .clk(receiver_clk), .rst(receiver_reset),
     .line(playing_word[3:0]), .detectors(playing_word[19:4]), .pps(playing_word[23:20]),
     .uart_rx(playing_word[{UART_SHIFT}]), .uart_tx(receiver_tx)
   );
@@ -133,6 +137,7 @@ module {TOP_NAME} (
     transmitter_tick = 0; transmitter_levels = {{CYCLES{{1'b1}}}};
     played = 0; playing = {{CYCLES{{32'h01000000}}}}; receiver_levels = {{CYCLES{{1'b1}}}};
     receiver_uart = {{CYCLES{{1'b1}}}}; receiver_tick = 0;
+    transmitter_reset = 1; receiver_reset = 1;
     for (word = 0; word < 2*WORDS; word = word + 1) random_words[word] = 0;
   end
 endmodule

@@ -24,7 +24,7 @@ class UartReader:
 
     def __init__(self, divisor: int) -> None:
         self.broken = 0
-        self._divisor = divisor
+        self._held_low = False
         # Middles of the data bits and of the stop bit, from the first level of the start bit on.
         self._middles = divisor * np.arange(1, _FRAME_BITS) + divisor // 2
         self._kept = np.empty(0, np.uint8)
@@ -43,11 +43,7 @@ class UartReader:
         result = bytearray()
         place = 0
         while True:
-            starts = np.flatnonzero(line[place:] == 0)
-            if starts.size == 0:
-                place = line.size
-                break
-            place += int(starts[0])
+            place = self._next(line, place)
             if place + self._middles[-1] >= line.size:
                 break
             bits = line[place + self._middles]
@@ -55,9 +51,21 @@ class UartReader:
                 result.append(int(np.packbits(bits[:8], bitorder="little")[0]))
             else:
                 self.broken += 1
+                self._held_low = True
             place += int(self._middles[-1])
         self._kept = line[place:]
         return bytes(result)
+
+    def _next(self, line: NDArray[np.uint8], place: int) -> int:
+        """Place of the next start bit; after a missing stop bit, the line must be high before."""
+        if self._held_low:
+            rest = line[place:]
+            if not rest.any():
+                return line.size
+            place += int(rest.argmax())
+            self._held_low = False
+        starts = line[place:] == 0
+        return place + int(starts.argmax()) if starts.any() else line.size
 
 
 class UartWriter:
