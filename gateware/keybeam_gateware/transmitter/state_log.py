@@ -9,7 +9,7 @@ from keybeam.protocol.link import LookupStatus
 from keybeam.protocol.numbers import FRAME_CYCLES, PULSE_INDEX_BITS
 from keybeam.protocol.symbols import SYMBOLS_PER_WORD
 from keybeam_gateware.transmitter.sequencer import SENT_LAYOUT
-from keybeam_gateware.transmitter.symbol_ring import SymbolRing
+from keybeam_gateware.transmitter.symbol_ring import RING_LATENCY, SymbolRing
 from keybeam_gateware.transmitter.timebase import WORD_INDEX_BITS
 
 __all__ = ["GUARD_WORDS", "LOOKUP_CYCLES", "StateLog"]
@@ -19,7 +19,8 @@ GUARD_WORDS = 16
 are looked up."""
 
 LOOKUP_CYCLES = 16
-"""Cycles from taking a pulse index to its answer at most."""
+"""Cycles from taking a pulse index to its answer at most; the pattern can start only once in
+them."""
 
 _LOW_BITS = 31
 _SLOT_BITS = exact_log2(SYMBOLS_PER_WORD)
@@ -100,7 +101,8 @@ class StateLog(wiring.Component):
         """Take an index, compare it with what was held at one moment, read, answer."""
         slot = Signal(_SLOT_BITS)
         newest_then, held_then = Signal.like(newest), Signal.like(held)
-        status, settled = self._compare(m, word, newest_then, held_then)
+        status, compared = self._compare(m, word, newest_then, held_then)
+        settled = max(compared, RING_LATENCY)
         symbol = self._ring.read_symbols.as_value().word_select(slot, 4)
         found = status == LookupStatus.FOUND
 

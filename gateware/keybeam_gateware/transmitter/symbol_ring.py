@@ -10,16 +10,16 @@ from keybeam_gateware.transmitter.symbol_map import SYMBOLS_LAYOUT
 
 __all__ = ["RING_LATENCY", "SymbolRing"]
 
-RING_LATENCY = 3
+RING_LATENCY = 4
 """Cycles from `SymbolRing.read_address` to `SymbolRing.read_symbols`."""
 
 
 class SymbolRing(wiring.Component):
     """Memory of the symbols of many cycles, in banks of one frame each.
 
-    A bank's output goes through a register of its own before the bank is
-    chosen, and once more after, so that slow block RAM outputs and long ways
-    across the chip each have a cycle for themselves.
+    A bank's output goes through two registers of its own before the bank is
+    chosen, and one more after, so that the slow block RAM outputs, the long
+    ways across the chip and the choice each have a cycle for themselves.
 
     Parameters
     ----------
@@ -71,16 +71,17 @@ class SymbolRing(wiring.Component):
             write, read = memory.write_port(), memory.read_port(domain="comb")
             fetched = Signal(SYMBOLS_LAYOUT, name=f"fetched_{number}", reset_less=True)
             output = Signal(SYMBOLS_LAYOUT, name=f"output_{number}", reset_less=True)
+            nearer = Signal(SYMBOLS_LAYOUT, name=f"nearer_{number}", reset_less=True)
             m.d.comb += [
                 write.addr.eq(self.write_address),
                 write.data.eq(self.write_symbols),
                 write.en.eq(self.write & (self.write_address[self._row_bits :] == number)),
                 read.addr.eq(self.read_address),
             ]
-            m.d.sync += [fetched.eq(read.data), output.eq(fetched)]
-            outputs.append(output.as_value())
+            m.d.sync += [fetched.eq(read.data), output.eq(fetched), nearer.eq(output)]
+            outputs.append(nearer.as_value())
 
-        # The bank of the address, as old as the banks' output registers.
+        # The bank of the address, as old as the banks' last registers.
         bank = self.read_address[self._row_bits :]
         for age in range(RING_LATENCY - 1):
             delayed = Signal.like(bank, name=f"bank_{age + 1}_ago")

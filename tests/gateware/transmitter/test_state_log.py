@@ -70,7 +70,7 @@ def test_every_answer_was_true_while_it_was_looked_up(bench, frames, start):
         for cycle in range(4000):
             # The pattern starts now and then, also with indices that were used before, and stops.
             if burst == 0 and cycle > 100 and rng.random() < 0.05:
-                burst = rng.randint(1, 4 * words)
+                burst = rng.randint(LOOKUP_CYCLES, 4 * words)
                 word = (start + rng.randrange(2)) * FRAME_WORDS
                 first = True
             symbols = [rng.randrange(16) for _ in range(4)]
