@@ -10,7 +10,12 @@ from keybeam_boards.errors import ToolError
 
 __all__ = ["ClockResult", "Place", "WorstPath", "clocks", "places", "utilisation", "worst_paths"]
 
-_NET_OF_CLOCK = {"sync": "clk", "reference": "reference"}
+# A net has several names, of which nextpnr takes one: that of the domain's clock, with or without
+# its path, or that of the pad's cell.
+_CLOCK_NETS = {
+    "sync": re.compile(r"(.*\.)?clk"),
+    "reference": re.compile(r"(.*\.)?reference(_clk|_pad\..*)?"),
+}
 _PAD = re.compile(r"^Info: pin '(?P<cell>[^']+)' constrained to Bel 'X(\d+)/Y(\d+)/PIO([A-D])'")
 
 
@@ -57,8 +62,10 @@ class Place:
     """A to D: A and B are one pair, C and D the other; only A drives true LVDS."""
 
 
-def _plain(net: str) -> str:
-    return net.removeprefix("$glbnet$").rsplit(".", 1)[-1]
+def _domain(net: str) -> str | None:
+    """Give the clock domain that a net is the clock of, or None."""
+    plain = net.removeprefix("$glbnet$")
+    return next((name for name, nets in _CLOCK_NETS.items() if nets.fullmatch(plain)), None)
 
 
 def clocks(report: Mapping[str, Any], required: Mapping[str, Fraction]) -> dict[str, ClockResult]:
@@ -82,10 +89,10 @@ def clocks(report: Mapping[str, Any], required: Mapping[str, Fraction]) -> dict[
         If the report lacks a clock, or the tool aimed lower than required: a constraint on a
         net that was renamed is dropped without a failure.
     """
-    by_net = {_plain(net): figures for net, figures in report["fmax"].items()}
+    by_domain = {_domain(net): figures for net, figures in report["fmax"].items()}
     found = {}
     for domain, frequency in required.items():
-        figures = by_net.get(_NET_OF_CLOCK[domain])
+        figures = by_domain.get(domain)
         if figures is None:
             raise ToolError(f"nextpnr reports no timing for the clock {domain}")
         wanted = float(frequency) / 1e6
@@ -131,8 +138,7 @@ def worst_paths(report: Mapping[str, Any]) -> list[WorstPath]:
 def _edge(text: str) -> str:
     """``posedge $glbnet$clocks.clk`` as ``posedge sync``."""
     edge, _, net = text.rpartition(" ")
-    domain = next((name for name, plain in _NET_OF_CLOCK.items() if plain == _plain(net)), net)
-    return f"{edge} {domain}".strip()
+    return f"{edge} {_domain(net) or net}".strip()
 
 
 def utilisation(report: Mapping[str, Any]) -> dict[str, dict[str, int]]:

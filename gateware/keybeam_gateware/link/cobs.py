@@ -107,6 +107,9 @@ class CobsEncoder(wiring.Component):
         # `ended`: the packet ends with this block; `trailing`: with an empty block after it.
         ended, trailing = Signal(), Signal()
         byte = self.input.payload
+        # Straight from the block RAM, whose data come late in the cycle.
+        fetched = Signal(8)
+        m.d.sync += fetched.eq(read.data)
         m.d.comb += [
             write.addr.eq(count),
             write.data.eq(byte.data),
@@ -146,7 +149,9 @@ class CobsEncoder(wiring.Component):
                 m.d.sync += place.eq(place + 1)
                 m.next = "LATCH"
             with m.State("LATCH"):
-                m.d.sync += self.output.payload.eq(read.data)
+                m.next = "LOAD"
+            with m.State("LOAD"):
+                m.d.sync += self.output.payload.eq(fetched)
                 m.next = "SEND"
             with m.State("END"):
                 m.d.comb += self.output.valid.eq(1)

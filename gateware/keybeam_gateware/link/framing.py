@@ -47,6 +47,9 @@ class FrameChecker(wiring.Component):
         byte, fresh = Signal(8), Signal()
         crc = Signal(32, init=CRC32_INITIAL)
         right = Signal()
+        # Straight from the block RAM, whose data come late in the cycle.
+        fetched = Signal(8)
+        m.d.sync += fetched.eq(read.data)
         m.d.comb += [
             write.addr.eq(count),
             write.data.eq(self.input.payload.data),
@@ -92,8 +95,10 @@ class FrameChecker(wiring.Component):
                 m.d.sync += place.eq(place + 1)
                 m.next = "LATCH"
             with m.State("LATCH"):
+                m.next = "LOAD"
+            with m.State("LOAD"):
                 m.d.sync += [
-                    self.output.payload.data.eq(read.data),
+                    self.output.payload.data.eq(fetched),
                     self.output.payload.last.eq(place == self.length),
                 ]
                 m.next = "PASS"
