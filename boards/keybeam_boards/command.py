@@ -8,8 +8,8 @@ import click
 from rich.console import Console
 
 from keybeam.protocol.identity import Role
-from keybeam_boards.build import BOARDS
-from keybeam_boards.build import build as build_bitstream
+from keybeam_boards.bitstream import BOARDS
+from keybeam_boards.bitstream import build as build_bitstream
 
 __all__ = ["build"]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from keybeam_boards.build import plain_names, revision_number
+from keybeam_boards.bitstream import plain_names, revision_number
 from keybeam_boards.errors import ToolError
 from keybeam_boards.toolchain import Step, run_step
 

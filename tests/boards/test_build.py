@@ -1,0 +1,127 @@
+"""Both terminals through the whole toolchain, and what is read from its real output."""
+
+import json
+from fractions import Fraction
+
+import pytest
+from click.testing import CliRunner
+
+from keybeam.cli import main
+from keybeam.protocol.identity import Role
+from keybeam_boards import reports
+from keybeam_boards.bitstream import BOARDS, BuildReport
+from keybeam_boards.command import build
+from keybeam_boards.errors import RuleError, TimingError, ToolError
+from keybeam_boards.rules import lane_violations
+from keybeam_boards.tops import Lane
+
+BOARD = "ecp5_5g_evn"
+IDCODE = bytes.fromhex("e2000000 81113043")  # VERIFY_ID, then the LFE5UM5G-85F
+
+
+@pytest.fixture(scope="module", params=[role.name.lower() for role in Role])
+def built(request, tmp_path_factory):
+    """What the command says and writes for one of the terminals."""
+    out = tmp_path_factory.mktemp(request.param)
+    arguments = ["--board", BOARD, "--role", request.param, "--out", str(out), "--json"]
+    outcome = CliRunner().invoke(build, arguments, catch_exceptions=False)
+    assert outcome.exit_code == 0, outcome.stderr
+    return json.loads(outcome.stdout), out, outcome.stderr
+
+
+def work(built):
+    report, out, _ = built
+    stem = f"{BOARD}_{report['role']}"
+    folder = out / f"{stem}.work"
+    return (
+        json.loads((folder / f"{stem}.timing.json").read_text()),
+        (folder / f"{stem}.tim").read_text(),
+    )
+
+
+def test_timing_is_met_without_violations(built):
+    report, _, _ = built
+    assert report["timing_met"]
+    assert report["violations"] == []
+    sync = report["clocks"]["sync"]
+    assert sync["achieved_mhz"] >= sync["required_mhz"] == 156.25
+    assert report["timing_device"] == "LFE5UM-85F -8"
+
+
+def test_the_bitstream_is_for_the_part_on_the_board(built):
+    report, out, _ = built
+    (bitstream,) = out.glob("*.bit")
+    assert report["bitstream"] == str(bitstream)
+    assert IDCODE in bitstream.read_bytes()
+    assert report["device"] == "LFE5UM5G-85F"
+
+
+def test_report_and_progress_are_readable(built):
+    report, out, progress = built
+    assert json.loads((out / f"{BOARD}_{report['role']}.json").read_text()) == report
+    text = (out / f"{BOARD}_{report['role']}.txt").read_text()
+    assert "sync" in text
+    assert "156.25 MHz required" in text
+    assert ("nothing tests their health" in text) == (report["role"] == "transmitter")
+    assert "place and route ..." in progress
+
+
+def test_all_lanes_use_the_lane_cells_of_one_side(built):
+    report, _, _ = built
+    lanes = {"transmitter": 11, "receiver": 6}[report["role"]]
+    assert report["utilisation"]["IOLOGIC"]["used"] == lanes
+    assert report["utilisation"]["TRELLIS_ECLKBUF"]["used"] == 1
+
+
+def test_slowest_path_agrees_with_the_clock(built):
+    report, _, _ = built
+    within = [p for p in report["worst_paths"] if p["source"] == p["destination"] == "posedge sync"]
+    (path,) = within
+    assert 1e3 / path["delay_ns"] == pytest.approx(
+        report["clocks"]["sync"]["achieved_mhz"], rel=1e-3
+    )
+    assert path["logic_ns"] <= path["delay_ns"]
+
+
+def test_a_faster_clock_is_reported_as_missed(built):
+    timing, _ = work(built)
+    timing["fmax"] = {
+        net: {**figures, "constraint": 1e3} for net, figures in timing["fmax"].items()
+    }
+    clocks = reports.clocks(timing, {"sync": Fraction(900_000_000)})
+    assert not clocks["sync"].met
+    report = BuildReport(**{**built[0], "clocks": clocks, "timing_met": False})
+    with pytest.raises(TimingError, match=r"clock sync reaches .* of 900\.00 MHz required"):
+        report.require()
+
+
+def test_a_clock_without_constraint_is_an_error(built):
+    timing, _ = work(built)
+    with pytest.raises(ToolError, match=r"constrained the clock sync to 156\.30 MHz"):
+        reports.clocks(timing, {"sync": Fraction(200_000_000)})
+    timing["fmax"].clear()
+    with pytest.raises(ToolError, match="no timing for the clock sync"):
+        reports.clocks(timing, {"sync": Fraction(156_250_000)})
+
+
+def test_a_lane_on_a_slow_pad_is_found_in_real_places(built):
+    _, log = work(built)
+    places = reports.places(log)
+    assert len(places) == built[0]["utilisation"]["TRELLIS_IO"]["used"]
+    # The reference clock comes in on the top side.
+    lanes = [Lane("reference", False, "LVDS")]
+    (sentence,) = lane_violations(lanes, places, BOARDS[BOARD].last_column)
+    assert "reference is on the top or the bottom" in sentence
+
+
+def test_violations_are_an_error_of_their_own(built):
+    report = BuildReport(**{**built[0], "violations": ["a lane is wrong"]})
+    with pytest.raises(RuleError, match="a lane is wrong"):
+        report.require()
+
+
+def test_unknown_board_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["build", "--board", "abacus", "--role", "receiver"])
+    assert stop.value.code == 2
+    assert "'abacus' is not" in capsys.readouterr().err
