@@ -15,7 +15,8 @@ class PayloadBuffer(wiring.Component):
     Parameters
     ----------
     depth : int
-        Bytes it can hold, a power of two.
+        Bytes of the memory, a power of two of at least 8. It stops taking bytes three before it
+        is full, because those on their way are not counted yet.
 
     Members
     -------
@@ -24,8 +25,7 @@ class PayloadBuffer(wiring.Component):
     level : Out(range(depth + 1))
         Bytes it holds.
     oldest : Out(8)
-        The oldest byte; follows a `take`, and a byte taken into an empty buffer, after three
-        cycles.
+        The oldest byte; follows a `take`, and a rise of `level` from 0, after three cycles.
     take : In(1)
         Drop the oldest byte; only while `level` is not 0.
     """
@@ -50,19 +50,21 @@ class PayloadBuffer(wiring.Component):
         write, read = memory.write_port(), memory.read_port(domain="comb")
         fetched = Signal(8, reset_less=True)
         newest_address, oldest_address = (Signal(exact_log2(self._depth)) for _ in range(2))
-        accept = Signal()
+        entered = Signal()
+        entered_byte = Signal(8)
         m.d.comb += [
-            self.payload.ready.eq(self.level != self._depth),
-            accept.eq(self.payload.valid & self.payload.ready),
             write.addr.eq(newest_address),
-            write.data.eq(self.payload.payload),
-            write.en.eq(accept),
+            write.data.eq(entered_byte),
+            write.en.eq(entered),
             read.addr.eq(oldest_address),
         ]
         m.d.sync += [
-            newest_address.eq(newest_address + accept),
+            self.payload.ready.eq(self.level < self._depth - 3),
+            entered.eq(self.payload.valid & self.payload.ready),
+            entered_byte.eq(self.payload.payload),
+            newest_address.eq(newest_address + entered),
             oldest_address.eq(oldest_address + self.take),
-            self.level.eq(self.level + accept - self.take),
+            self.level.eq(self.level + entered - self.take),
             fetched.eq(read.data),
             self.oldest.eq(fetched),
         ]

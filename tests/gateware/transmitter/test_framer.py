@@ -87,4 +87,4 @@ def test_buffer_keeps_order_and_never_overflows(bench, wait):
 
     bench.run(dut, source, sink)
     assert taken == values
-    assert max(levels) == 16
+    assert 16 - 3 <= max(levels) < 16
