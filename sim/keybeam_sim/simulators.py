@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from amaranth.back import verilog
+from amaranth.back import rtlil, verilog
 from amaranth.lib import wiring
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Verilator, get_runner
@@ -37,11 +37,10 @@ _BUILD_ARGUMENTS = {
 }
 _TIMESCALES = {"verilator": ("1ns", "1fs"), "icarus": ("1ns", "1ps")}
 
-_ZEROED_MEMORY = re.compile(
-    r"  initial begin\n    (?P<name>\S+ ?)\[0\] = (?P<zero>\d+'h0+);\n"
-    r"(?:    (?P=name)\[\d+\] = (?P=zero);\n)*    (?P=name)\[(?P<last>\d+)\] = (?P=zero);\n  end\n"
+_MEMORY = re.compile(
+    r"^  reg \[(?P<msb>\d+):0\] (?P<name>\S+) +\[(?P<last>\d+):0\];\n(?!  initial)", re.MULTILINE
 )
-"""An initial block that clears a memory word by word, as Yosys writes it."""
+"""A memory without initial contents, as Yosys writes it."""
 
 
 def available_simulators() -> list[str]:
@@ -77,18 +76,40 @@ def emit_verilog(component: wiring.Component, name: str, path: Path) -> Path:
         The file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = verilog.convert(component, name=name, emit_src=False)
-    path.write_text(_ZEROED_MEMORY.sub(_clear_in_a_loop, text))
+    with _no_contents_of_zeros():
+        text = verilog.convert(component, name=name, emit_src=False)
+    path.write_text(_MEMORY.sub(_with_zeros, text))
     return path
 
 
-def _clear_in_a_loop(block: re.Match[str]) -> str:
-    """Clear a memory in one statement: a million of them would take a simulator minutes."""
-    name, zero, last = block["name"], block["zero"], block["last"]
+@contextmanager
+def _no_contents_of_zeros() -> Iterator[None]:
+    """Let Amaranth leave out the initial contents of memories that are all zero, for a while.
+
+    It writes contents bit by bit, and Yosys a statement a word: minutes for some megabits, and
+    minutes more in a simulator.
+    """
+    emit = rtlil.ModuleEmitter.emit_memory
+
+    def emit_unless_zero(self, cell_index, cell):
+        if any(cell.init):
+            emit(self, cell_index, cell)
+
+    rtlil.ModuleEmitter.emit_memory = emit_unless_zero
+    try:
+        yield
+    finally:
+        rtlil.ModuleEmitter.emit_memory = emit
+
+
+def _with_zeros(memory: re.Match[str]) -> str:
+    """Give a memory its zeros in a loop."""
+    name, width = memory["name"], int(memory["msb"]) + 1
     label = "clear_" + re.sub(r"\W", "_", name)
     return (
-        f"  initial begin : {label}\n    integer word;\n"
-        f"    for (word = 0; word <= {last}; word = word + 1) {name}[word] = {zero};\n  end\n"
+        f"{memory[0]}  initial begin : {label}\n    integer word;\n"
+        f"    for (word = 0; word <= {memory['last']}; word = word + 1)\n"
+        f"      {name} [word] = {width}'d0;\n  end\n"
     )
 
 

@@ -67,8 +67,9 @@ module {TOP_NAME} (
   reg [63:0] random_words [0:2*WORDS-1];
   reg [31:0] random_loaded, random_taken;
   reg random_load_seen;
+  reg transmitter_reset;
   wire random_ready;
-  wire random_valid = random_loaded != random_taken;
+  wire random_valid = (random_loaded != random_taken) & ~transmitter_reset;
   wire random_room = random_loaded - random_taken <= WORDS;
   integer word;
   always @(posedge transmitter_clk) begin
@@ -85,7 +86,6 @@ module {TOP_NAME} (
   wire [{LANES_BITS - 1}:0] lanes;
   wire [3:0] downlink;
   wire transmitter_tx;
-  reg transmitter_reset;
   reg [{_CYCLE_BITS - 1}:0] sent;
   reg [{32 * BLOCK_CYCLES - 1}:0] sent_words;
   reg [{BLOCK_CYCLES - 1}:0] transmitter_levels;

@@ -78,8 +78,11 @@ class Cosimulation:
         self.pid = self._process.pid
         try:
             ports = self._await_ports(report_progress, start_timeout)
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self._control.close()
+            self._stop_children()
+            if not isinstance(error, CosimulationError):
+                shutil.rmtree(self._folder, ignore_errors=True)
             raise
         self.transmitter, self.receiver = ports["transmitter"], ports["receiver"]
 

@@ -24,7 +24,7 @@ from keybeam.timing import (
 )
 from keybeam_sim.cosimulation import BoardSettings, Cosimulation, LinkSettings, RunSettings, Truth
 
-__all__ = ["RtlResult", "RtlTimeoutError", "run_rtl"]
+__all__ = ["BoardRun", "RtlResult", "RtlTimeoutError", "compare_with_truth", "run_rtl"]
 
 _ANSWER_TIMEOUT_S = 20
 """Seconds a board has for an answer: simulated time runs thousands of times slower than real."""
@@ -131,9 +131,9 @@ def run_rtl(
             Transmitter(f"serial:{simulation.transmitter}{options}") as transmitter,
             Receiver(f"serial:{simulation.receiver}{options}") as receiver,
         ):
-            run = _Run(transmitter, receiver, frames, seed, report_progress)
+            run = BoardRun(transmitter, receiver, frames, seed, report_progress)
             run.drive()
-    wrong_indices, missing = _compare_with_truth(run, Truth.load(truth))
+    wrong_indices, missing = compare_with_truth(run, Truth.load(truth))
     wrong_bits = int(np.count_nonzero(run.sent_bits != run.received_bits))
     missing += run.not_found
     faults = wrong_bits + wrong_indices + missing + run.gaps
@@ -152,8 +152,33 @@ def run_rtl(
     )
 
 
-class _Run:
-    """Both boards through all frames, as a host would drive them."""
+class BoardRun:
+    """Both boards through all frames, as a host would drive them.
+
+    Parameters
+    ----------
+    transmitter, receiver : Transmitter and Receiver
+        The boards.
+    frames : int
+        Frames with symbols.
+    seed : int
+        Seed of the bits of double clicks.
+    report_progress : callable
+        Told in a few words what is going on.
+
+    Attributes
+    ----------
+    clicks, gated : ndarray of CLICK_DTYPE
+        Detections with a pulse index; those in the gate, at most one a pulse.
+    symbols : ndarray of uint8
+        What the state log says of the gated clicks.
+    sent_bits, received_bits : ndarray of uint8
+        Sifted bits of both boards.
+    gaps : int
+        Losses of records.
+    not_found : int
+        Gated clicks whose pulse the state log did not know, or had blanked.
+    """
 
     def __init__(
         self,
@@ -234,8 +259,23 @@ class _Run:
         self.received_bits = np.concatenate([self.received_bits, bits])
 
 
-def _compare_with_truth(run: _Run, truth: Truth) -> tuple[int, int]:
-    """Wrong gated clicks, and clicks of the link in frames with symbols that never came."""
+def compare_with_truth(run: BoardRun, truth: Truth) -> tuple[int, int]:
+    """Compare what the host found with what the link carried.
+
+    Parameters
+    ----------
+    run : BoardRun
+        Clicks, gated clicks, and the symbols that were looked up for these.
+    truth : Truth
+        What the link carried.
+
+    Returns
+    -------
+    wrong : int
+        Gated clicks whose pulse did not click that detector, or had another symbol.
+    missing : int
+        Clicks of the link in frames with symbols that the host did not find.
+    """
     running = {frame.counter for frame in truth.frames() if frame.flags & FrameFlag.RUNNING}
     indices = truth.pulse_indices()
     carried = {
