@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keybeam.distillation import _native
@@ -88,9 +88,10 @@ def test_too_many_errors_are_reported_and_leave_the_frame_alone():
 
 
 def test_efficiency_at_one_per_cent():
-    assert choose_code(0.01).syndrome_bits < 1.25 * PACKET_BITS * entropy(0.01)
+    assert choose_code(0.01).syndrome_bits < 1.22 * PACKET_BITS * entropy(0.01)
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), rate=st.floats(0.001, 0.2), limit=st.integers(0, 12))
 def test_the_kernel_gives_the_bits_of_its_definition(seed, rate, limit):
     generator = np.random.default_rng(seed)

@@ -37,9 +37,27 @@ def _matrix(plan: CodePlan, generator: np.random.Generator) -> QuasiCyclicMatrix
     )
 
 
-def _expected_limit(syndrome_bits: int) -> float:
-    entropy = syndrome_bits / PACKET_BITS / _EXPECTED_EFFICIENCY
+def _limit_at(syndrome_bits: int, efficiency: float) -> float:
+    """Error rate at which a syndrome is `efficiency` times as long as Shannon's bound."""
+    entropy = syndrome_bits / PACKET_BITS / efficiency
     return float(brentq(lambda rate: binary_entropy(rate) - entropy, 1e-6, 0.5))
+
+
+def _smooth_limits(entries: list[dict[str, Any]]) -> None:
+    """Replace measured limits by those of a cubic through the efficiencies of all codes.
+
+    Neighbouring codes are made alike, while a limit measured on a few frames is uncertain
+    by a per cent.
+    """
+    lengths = np.log([entry["syndrome_bits"] for entry in entries])
+    efficiencies = [_efficiency(entry) for entry in entries]
+    smooth = np.polynomial.Polynomial.fit(lengths, efficiencies, 3)(lengths)
+    for entry, efficiency in zip(entries, smooth, strict=True):
+        entry["limit_qber"] = round(_limit_at(entry["syndrome_bits"], float(efficiency)), 6)
+
+
+def _efficiency(entry: dict[str, Any]) -> float:
+    return float(entry["syndrome_bits"] / PACKET_BITS / binary_entropy(entry["limit_qber"]))
 
 
 def _make(plan: CodePlan, folder: Path, seed: int) -> dict[str, Any]:
@@ -47,7 +65,9 @@ def _make(plan: CodePlan, folder: Path, seed: int) -> dict[str, Any]:
     generator = np.random.default_rng([seed, plan.syndrome_bits])
     matrix = _matrix(plan, generator)
     fingerprint = matrix_fingerprint(matrix)
-    code = Code(plan.syndrome_bits, _expected_limit(plan.syndrome_bits), fingerprint, matrix)
+    code = Code(
+        plan.syndrome_bits, _limit_at(plan.syndrome_bits, _EXPECTED_EFFICIENCY), fingerprint, matrix
+    )
     code = dataclasses.replace(code, limit_qber=measured_limit(code, generator))
     np.savez_compressed(
         folder / f"{code.identifier}.npz",
@@ -81,10 +101,12 @@ def design(folder: Path, seed: int, processes: int) -> None:
     with ProcessPoolExecutor(processes) as pool:
         seeds = [seed] * len(plans)
         for entry in pool.map(_make, plans, [folder] * len(plans), seeds):
-            limit = entry["limit_qber"]
-            efficiency = entry["syndrome_bits"] / PACKET_BITS / binary_entropy(limit)
-            click.echo(f"{entry['syndrome_bits']:6d} bits: QBER {limit:.4%}, f {efficiency:.3f}")
+            click.echo(
+                f"{entry['syndrome_bits']:6d} bits: QBER {entry['limit_qber']:.4%}, "
+                f"f {_efficiency(entry):.3f}"
+            )
             entries.append(entry)
+    _smooth_limits(entries)
     lines = ",\n".join("  " + json.dumps(entry) for entry in entries)
     (folder / CATALOGUE_NAME).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
