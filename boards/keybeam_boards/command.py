@@ -38,7 +38,7 @@ __all__ = ["build"]
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def build(board: str, role: str, out: Path, seed: int, as_json: bool) -> None:
-    r"""Build the bitstream of a terminal for a board.
+    """Build the bitstream of a terminal for a board.
 
     Everything runs locally with the open toolchain. Ends with status 2 and names the clock, if
     one is missed.

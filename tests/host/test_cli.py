@@ -35,6 +35,7 @@ def test_every_command_has_an_example():
     for name in names:
         command = command_line.get_command(context, name)
         text = command.get_help(click.Context(command, info_name=f"keybeam {name}"))
+        assert "\\b" not in text, name
         assert re.search(rf"\n *Examples?:\n +(keybeam|\$ keybeam) {name}\b", text), name
 
 

@@ -93,11 +93,11 @@ def keylength(
     xi: float,
     as_json: bool,
 ) -> None:
-    r"""Compute the secret bits of a block from its counts.
+    """Compute the secret bits of a block from its counts.
 
     \b
     Example:
-        keybeam keylength --signal 500000 --decoy 34375 --vacuum 3879 \
+        keybeam keylength --signal 500000 --decoy 34375 --vacuum 3879 \\
             --decoy-errors 1878 --qber 0.0101 --efficiency 1.2
     """
     if (leak is None) == (efficiency is None):

@@ -144,7 +144,7 @@ def cosim(
     simulator: str,
     as_json: bool,
 ) -> None:
-    r"""Simulate both boards from their Verilog, joined by a model of the optical link.
+    """Simulate both boards from their Verilog, joined by a model of the optical link.
 
     Each board answers on a pseudo-terminal as a real one does on its serial port. Ends by itself
     after --frames or --seconds, else with Ctrl-C. The first start builds the simulator, which takes

@@ -89,7 +89,7 @@ def _make(plan: CodePlan, folder: Path, seed: int) -> dict[str, Any]:
 @click.option("--seed", default=1, show_default=True, help="Seed of every choice.")
 @click.option("--processes", default=2, show_default=True, help="Codes made at the same time.")
 def design(folder: Path, seed: int, processes: int) -> None:
-    r"""Write the files of all codes and their catalogue into FOLDER.
+    """Write the files of all codes and their catalogue into FOLDER.
 
     \b
     Example:
