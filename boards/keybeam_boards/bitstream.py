@@ -19,6 +19,7 @@ from keybeam._version import build_revision
 from keybeam.protocol.identity import Role
 from keybeam_boards.ecp5_5g_evn import Ecp55GEvnPlatform
 from keybeam_boards.errors import RuleError, TimingError
+from keybeam_boards.output_registers import absorb_output_registers
 from keybeam_boards.reports import (
     ClockResult,
     WorstPath,
@@ -243,6 +244,7 @@ def implement(
     netlist = folder / f"{name}.il"
     netlist.write_text(plain_names(netlist.read_text()))
     run_step(_synthesis(name), folder, progress)
+    _use_output_registers(folder / f"{name}.json")
     run_step(_place_and_route(platform, name, seed), folder, progress)
 
     report = json.loads((folder / f"{name}.timing.json").read_text())
@@ -270,8 +272,8 @@ def implement(
         violations=violations,
         notes=notes,
     )
-    _publish(folder, out / f"{name}.json", json.dumps(result.as_dict(), indent=2) + "\n")
-    _publish(folder, out / f"{name}.txt", result.text())
+    _publish(out / f"{name}.json", json.dumps(result.as_dict(), indent=2) + "\n")
+    _publish(out / f"{name}.txt", result.text())
     return result
 
 
@@ -293,6 +295,13 @@ def plain_names(netlist: str) -> str:
         The same with ``samples.3``.
     """
     return re.sub(r"(?<=\s\\)\S+", lambda name: re.sub(r"\[(\d+)\]", r".\1", name[0]), netlist)
+
+
+def _use_output_registers(path: Path) -> None:
+    """Rewrite a net list so that block RAMs use their output registers."""
+    netlist = json.loads(path.read_text())
+    absorb_output_registers(netlist)
+    path.write_text(json.dumps(netlist))
 
 
 def _synthesis(name: str) -> Step:
@@ -334,8 +343,8 @@ def _retarget(configuration: Path, source: str, target: str) -> None:
     configuration.write_text(f".device {target}\n" + text.removeprefix(head))
 
 
-def _publish(folder: Path, path: Path, text: str) -> None:
+def _publish(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    scratch = folder / path.name
+    scratch = path.with_name(path.name + ".part")
     scratch.write_text(text)
     os.replace(scratch, path)
