@@ -2,9 +2,10 @@
 
 An ECP5 block RAM takes 4.3 ns from its clock to its output, but has a register
 at each output, which Yosys leaves unused: it puts the flip-flops that a design
-has there into the fabric, and most of a period is lost on the way to them. This pass works on the net list between synthesis and placement. It
-changes nothing in what the logic does: the register in the block RAM has the
-same clock as the flip-flop it replaces, is never disabled and never reset
+has there into the fabric, and most of a period is lost on the way to them.
+This pass works on the net list between synthesis and placement. It changes
+nothing in what the logic does: the register in the block RAM has the same
+clock as the flip-flop it replaces, is never disabled and never reset
 (Lattice FPGA-TN-02204, "ECP5 and ECP5-5G Memory Usage Guide": REGMODE).
 """
 

@@ -89,7 +89,7 @@ def other_edge(netlist):
 def clock_enable(netlist):
     cell = cells_of(netlist)["ff0"]
     cell["parameters"]["CEMUX"] = "CE"
-    cell["connections"]["CE"] = [5]
+    cell["connections"]["CE"], cell["port_directions"]["CE"] = [5], "input"
 
 
 def reset(netlist):
