@@ -35,6 +35,7 @@ SYNC_AGE = 128
 """More cycles than from the first sample of a sync word until its event."""
 
 ADDRESS_BITS = 7
+SHADOW_OVERLAPS = 8
 
 _TYPES = dict.fromkeys(DETECTOR_CHANNELS, RecordType.TAG) | {
     Channel.SYNC: RecordType.SYNC,
@@ -99,7 +100,7 @@ class ReceiverCore(wiring.Component):
                 "bus": In(csr.Signature(addr_width=ADDRESS_BITS, data_width=CSR_DATA_WIDTH)),
             }
         )
-        self.bus.memory_map = self._bridge.bus.memory_map
+        self.bus.memory_map = self._memory_map
 
     def _add_registers(self) -> None:
         builder = csr.Builder(addr_width=ADDRESS_BITS, data_width=CSR_DATA_WIDTH)
@@ -125,12 +126,16 @@ class ReceiverCore(wiring.Component):
             for channel in Channel
             for name, meaning in registers.EVENT_COUNTERS.items()
         }
-        self._bridge = csr.Bridge(builder.as_memory_map())
+        # Few registers share a part of the shadow, which keeps the choice among them short.
+        self._memory_map = builder.as_memory_map()
+        self._multiplexer = csr.Multiplexer(self._memory_map, shadow_overlaps=SHADOW_OVERLAPS)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.bridge = self._bridge
-        connect(m, flipped(self.bus), self._bridge.bus)
+        m.submodules.multiplexer = self._multiplexer
+        connect(m, flipped(self.bus), self._multiplexer.bus)
+        for register, name, _ in self._memory_map.resources():
+            m.submodules[f"register_{name[0]}"] = register
         cycle, snapshot = Signal(COARSE_BITS), Signal()
         m.d.sync += cycle.eq(cycle + 1)
         m.d.sync += snapshot.eq(self._snapshot.f.take.w_stb & self._snapshot.f.take.w_data)

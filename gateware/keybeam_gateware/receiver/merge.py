@@ -100,8 +100,9 @@ class TimeOrderedMerge(wiring.Component):
                 m.next = "SELECT"
             with m.State("SELECT"):
                 m.next = "TAKE"
-            # `chosen` follows the heads; what is due stays due while the output is held up.
-            with m.State("TAKE"), m.If(~out.valid | out.ready | ~self.enable):
+            # `chosen` follows the heads; what is due stays due while the output is held up. The
+            # output is waited for by its register alone: `ready` may come late in the cycle.
+            with m.State("TAKE"), m.If(~out.valid | ~self.enable):
                 m.d.comb += [self.heads[i].pop.eq(chosen[i]) for i in number]
                 with m.If(self.enable & chosen.any()):
                     m.d.sync += [out.payload.eq(record), out.valid.eq(1)]

@@ -78,7 +78,7 @@ class MessageBuffer(wiring.Component):
         m.d.sync += fetched.eq(present)
         with m.If(self.message.valid & self.message.ready):
             m.d.sync += self.message.valid.eq(0)
-        with m.If(fetched & (~self.message.valid | self.message.ready)):
+        with m.If(fetched & ~self.message.valid):
             m.d.sync += [
                 self.message.payload.eq(read_port.data),
                 self.message.valid.eq(1),

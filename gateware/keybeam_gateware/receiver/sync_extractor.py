@@ -114,7 +114,7 @@ class SyncExtractor(wiring.Component):
         m.d.sync += distance.eq(number - expected)
         match = delayed(m, correlator.match, 1)
         count = delayed(m, correlator.count, 1)
-        starts = [delayed(m, correlator.starts[window], 1) for window in range(2)]
+        offsets, origin = self._time_words(m, correlator)
 
         # Stage 2: what the two windows, ending with the last bit but one and the last, mean.
         near = [Signal(name=f"near_{window}") for window in range(2)]
@@ -131,7 +131,6 @@ class SyncExtractor(wiring.Component):
         last_number = delayed(m, number, 2)
         previous_number = Signal(BIT_NUMBER_BITS)
         m.d.sync += previous_number.eq(delayed(m, number, 1) - 1)
-        starts = [delayed(m, start, 1) for start in starts]
 
         # Stage 3: decide. After a decision the pipeline still holds the old expectation for a
         # while: no word can follow within those few bits.
@@ -151,7 +150,13 @@ class SyncExtractor(wiring.Component):
         is_hit = hit[0] | hit[1]
         with m.If(settled):
             m.d.comb += [mark[w].eq(hit[w] | (centre[w] & ~is_hit)) for w in range(2)]
-        self._take_time(m, mark, starts)
+        offset = Signal.like(offsets[0])
+        cycle = Signal(COARSE_BITS)
+        with m.If(mark[0]):
+            m.d.sync += [offset.eq(offsets[0]), cycle.eq(origin)]
+        with m.Elif(mark[1]):
+            m.d.sync += [offset.eq(offsets[1]), cycle.eq(origin)]
+        m.d.comb += [self.coarse.eq(cycle + offset[2:]), self.phase.eq(offset[:2])]
 
         ended, update = Signal(BIT_NUMBER_BITS), Signal()
         m.d.comb += ended.eq(Mux(is_hit, Mux(hit[0], previous_number, last_number), expected))
@@ -188,22 +193,33 @@ class SyncExtractor(wiring.Component):
                 with m.Else():
                     m.d.sync += [missed.eq(missed + 1), self.event.eq(1)]
 
-    def _take_time(self, m: Module, mark: list[Signal], starts: list[Signal]) -> None:
-        """Make the full time of a word from the four bits that went along with its first one.
+    def _time_words(self, m: Module, correlator: SyncCorrelator) -> tuple[list[Signal], Signal]:
+        """Make the full times of the windows from the four bits that went along with their bits.
 
-        Let c be the cycle in which the word's last bit was sampled. The bit of the first one
-        began at 4c less 4 (SYNC_BITS - 1 - FIRST_ONE) samples, give or take 7: that makes its
-        number unique modulo 16.
+        Let c be the cycle in which a window's last bit was sampled. The bit in the place of the
+        word's first one began at sample 4c less 4 (SYNC_BITS - 1 - FIRST_ONE), give or take 7: that
+        makes its number unique modulo 16.
+
+        Returns
+        -------
+        offsets : list of Signal
+            For the windows `previous` and `last`, samples from `origin` to the first of the word.
+        origin : Signal
+            A cycle before the word. All belong to stage 2.
         """
-        # Cycles from sampling to the outputs of stage 2, where `mark` and `starts` are taken.
-        age = DataRecovery.LATENCY + SyncCorrelator.LATENCY + 2
+        # Cycles from sampling to the correlator's outputs, delayed by one; stage 2 is a cycle on.
+        age = DataRecovery.LATENCY + correlator.LATENCY + 1
         earliest = -4 * (SYNC_BITS - 1 - FIRST_ONE) - 7
-        offset, cycle = Signal(5), Signal(COARSE_BITS)
-        start = Mux(mark[0], starts[0], starts[1])
-        # first sample of the word = 4 c + earliest + difference - 4 FIRST_ONE
-        origin, shift = divmod(earliest - 4 * FIRST_ONE, 4)
-        difference = Signal(4)
-        m.d.comb += difference.eq(start - (self.cycle[:2] << 2) - (earliest - 4 * age))
-        with m.If(mark[0] | mark[1]):
-            m.d.sync += [offset.eq(difference + shift), cycle.eq(self.cycle + (origin - age))]
-        m.d.comb += [self.coarse.eq(cycle + offset[2:]), self.phase.eq(offset[:2])]
+        # First sample of the word = 4c + earliest + difference - 4 FIRST_ONE.
+        before, shift = divmod(earliest - 4 * FIRST_ONE, 4)
+        origin = Signal(COARSE_BITS)
+        m.d.sync += origin.eq(self.cycle + (before - age))
+        offsets = []
+        for window in range(2):
+            difference = Signal(4, name=f"difference_{window}")
+            offset = Signal(5, name=f"offset_{window}")
+            start = delayed(m, correlator.starts[window], 1)
+            m.d.comb += difference.eq(start - (self.cycle[:2] << 2) - (earliest - 4 * age))
+            m.d.sync += offset.eq(difference + shift)
+            offsets.append(offset)
+        return offsets, origin
