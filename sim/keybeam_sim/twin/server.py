@@ -2,6 +2,7 @@
 
 import multiprocessing
 import selectors
+import signal
 import socket
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -213,6 +214,8 @@ class TwinServer:
 
 
 def _serve(connection: Connection, scenario: PassScenario, settings: TwinSettings) -> None:
+    # Ctrl-C reaches every process of a terminal; the one that started the twin ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with TwinServer(scenario, settings) as server:
         connection.send((server.transmitter_url, server.receiver_url))
         server.serve()
