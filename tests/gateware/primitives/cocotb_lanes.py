@@ -19,8 +19,11 @@ async def start(dut):
 
 async def loop_back(dut):
     """Hand the first line to the receiver, a quarter of a slot later."""
+    dut.incoming.value = 0
+    # At time 0 the lines may be unknown still: they are read from their first known level on.
     while True:
-        dut.incoming.value = dut.lines.value.to_unsigned() & 1
+        if dut.lines.value.is_resolvable:
+            dut.incoming.value = dut.lines.value.to_unsigned() & 1
         await ValueChange(dut.lines)
         await Timer(EDGE_CLOCK_PS // 8, unit="ps")
 
