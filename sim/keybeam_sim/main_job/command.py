@@ -173,7 +173,8 @@ def _run_frames(frames: int, seed: int, as_json: bool) -> None:
         _print_rtl(result)
     if not result.passed:
         raise RtlMismatchError(
-            f"{result.wrong_bits} sifted bits and {result.wrong_indices} pulse indices are wrong"
+            f"{result.wrong_bits} sifted bits and {result.wrong_indices} pulse indices are wrong, "
+            f"{result.missing} clicks are missing, {result.gaps} gaps were marked"
         )
 
 
