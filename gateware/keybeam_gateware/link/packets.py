@@ -35,12 +35,11 @@ class ByteRegister(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += self.input.ready.eq(~self.output.valid)
+        # Without a reset, nothing stands between the block RAM and the register.
+        byte = Signal(8, reset_less=True)
+        m.d.comb += [self.input.ready.eq(~self.output.valid), self.output.payload.eq(byte)]
         with m.If(~self.output.valid):
-            m.d.sync += [
-                self.output.payload.eq(self.input.payload),
-                self.output.valid.eq(self.input.valid),
-            ]
+            m.d.sync += [byte.eq(self.input.payload), self.output.valid.eq(self.input.valid)]
         with m.Elif(self.output.ready):
             m.d.sync += self.output.valid.eq(0)
         return m
