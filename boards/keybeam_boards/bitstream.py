@@ -242,7 +242,7 @@ def implement(
     progress("writing the net list ...")
     platform.prepare(top, name).extract(folder)
     netlist = folder / f"{name}.il"
-    netlist.write_text(plain_names(netlist.read_text()))
+    netlist.write_text(free_collisions(plain_names(netlist.read_text())))
     run_step(_synthesis(name), folder, progress)
     _use_output_registers(folder / f"{name}.json")
     run_step(_place_and_route(platform, name, seed), folder, progress)
@@ -295,6 +295,32 @@ def plain_names(netlist: str) -> str:
         The same with ``samples.3``.
     """
     return re.sub(r"(?<=\s\\)\S+", lambda name: re.sub(r"\[(\d+)\]", r".\1", name[0]), netlist)
+
+
+def free_collisions(netlist: str) -> str:
+    """Leave open what a memory gives when it is read and written at one address in one cycle.
+
+    No memory of the terminals relies on it, and the logic that would define it stands between
+    the block RAM and its output register.
+
+    Parameters
+    ----------
+    netlist : str
+        Net list in RTLIL.
+
+    Returns
+    -------
+    str
+        The same with COLLISION_X_MASK set at every clocked read port of a memory that has one
+        write port.
+    """
+
+    def freed(cell: re.Match[str]) -> str:
+        if not re.search(r"\\CLK_ENABLE 1\b", cell[0]):
+            return cell[0]
+        return cell[0].replace("\\COLLISION_X_MASK 1'0", "\\COLLISION_X_MASK 1'1")
+
+    return re.sub(r"^ *cell \$memrd_v2 .*?^ *end$", freed, netlist, flags=re.M | re.S)
 
 
 def _use_output_registers(path: Path) -> None:

@@ -5,7 +5,7 @@ at each output, which Yosys leaves unused: it puts the flip-flops that a design
 has there into the fabric, and most of a period is lost on the way to them.
 This pass works on the net list between synthesis and placement. It changes
 nothing in what the logic does: the register in the block RAM has the same
-clock as the flip-flop it replaces, is never disabled and never reset
+clock and clock enable as the flip-flop it replaces, and is never reset
 (Lattice FPGA-TN-02204, "ECP5 and ECP5-5G Memory Usage Guide": REGMODE).
 """
 
@@ -18,7 +18,7 @@ __all__ = ["absorb_output_registers"]
 _Bit = int | str
 _Cell = dict[str, Any]
 
-_FLIP_FLOP = {"GSR": "DISABLED", "CEMUX": "1 ", "REGSET": "RESET", "SRMODE": "LSR_OVER_CE"}
+_FLIP_FLOP = {"GSR": "DISABLED", "REGSET": "RESET", "SRMODE": "LSR_OVER_CE"}
 """What a flip-flop must be for the register in the block RAM to equal it."""
 
 
@@ -26,8 +26,8 @@ def absorb_output_registers(netlist: dict[str, Any]) -> int:
     """Use the output registers of block RAMs in place of the flip-flops behind them.
 
     A port of a block RAM is changed where each of its outputs that is used goes to one flip-flop
-    and to nothing else, and these flip-flops run on the port's own clock, have no clock enable,
-    no reset and start at zero.
+    and to nothing else, and these flip-flops run on the port's own clock, have one clock enable
+    or none, no reset, and start at zero.
 
     Parameters
     ----------
@@ -49,12 +49,23 @@ def _absorb_in_module(module: dict[str, Any]) -> int:
     for cell in [cell for cell in cells.values() if cell["type"] == "DP16KD"]:
         for port in "AB":
             flip_flops = _flip_flops_behind(cell, port, cells, readers)
+            enables = {_enable(cells[name]) for name in flip_flops.values()}
+            if len(enables) != 1 or None in enables:
+                continue
             for output, name in flip_flops.items():
                 cell["connections"][output] = cells.pop(name)["connections"]["Q"]
-            if flip_flops:
-                cell["parameters"][f"REGMODE_{port}"] = "OUTREG"
+            cell["connections"][f"OCE{port}"] = list(enables)
+            cell["parameters"][f"REGMODE_{port}"] = "OUTREG"
             absorbed += len(flip_flops)
     return absorbed
+
+
+def _enable(flip_flop: _Cell) -> _Bit | None:
+    """Net that enables the clock of a flip-flop, or the constant; None if it is inverted."""
+    mode = flip_flop["parameters"]["CEMUX"].strip()
+    if mode == "1":
+        return "1"
+    return flip_flop["connections"]["CE"][0] if mode == "CE" else None
 
 
 def _readers(module: dict[str, Any]) -> dict[_Bit, list[tuple[str, str]]]:

@@ -83,7 +83,8 @@ class Top(Elaboratable):
         """Connect the terminal's lanes."""
 
     def _add_clocks(self, m, platform):
-        m.domains.sync, m.domains.eclk = ClockDomain("sync"), ClockDomain("eclk")
+        m.domains.sync = ClockDomain("sync", reset_less=True)
+        m.domains.eclk = ClockDomain("eclk")
         m.submodules.clocks = clocks = ecp5.Clocks(self.plan)
         reference = platform.request(platform.reference_clock, dir="-")
         button = platform.request(platform.restart_button, dir="-")

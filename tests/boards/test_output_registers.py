@@ -70,6 +70,13 @@ def test_a_second_pass_finds_nothing(netlist):
     assert netlist == after
 
 
+def test_a_common_clock_enable_becomes_that_of_the_register(netlist):
+    for bit in range(WIDTH):
+        enable(cells_of(netlist)[f"ff{bit}"], "CE")
+    assert absorb_output_registers(netlist) == WIDTH
+    assert cells_of(netlist)["ram"]["connections"]["OCEB"] == [5]
+
+
 def second_reader(netlist):
     cells_of(netlist)["other"] = flip_flop(DATA + 1, 77)
 
@@ -86,10 +93,18 @@ def other_edge(netlist):
     cells_of(netlist)["ff2"]["parameters"]["CLKMUX"] = "INV"
 
 
-def clock_enable(netlist):
-    cell = cells_of(netlist)["ff0"]
-    cell["parameters"]["CEMUX"] = "CE"
+def enable(cell, mode):
+    cell["parameters"]["CEMUX"] = mode
     cell["connections"]["CE"], cell["port_directions"]["CE"] = [5], "input"
+
+
+def one_clock_enable(netlist):
+    enable(cells_of(netlist)["ff0"], "CE")
+
+
+def inverted_clock_enable(netlist):
+    for bit in range(WIDTH):
+        enable(cells_of(netlist)[f"ff{bit}"], "INV")
 
 
 def reset(netlist):
@@ -119,7 +134,8 @@ def register_can_be_disabled(netlist):
         output_pin,
         other_clock,
         other_edge,
-        clock_enable,
+        one_clock_enable,
+        inverted_clock_enable,
         reset,
         starts_at_one,
         logic_between,

@@ -44,7 +44,10 @@ class AnswerBuffer(wiring.Component):
         m.submodules.memory = memory = Memory(shape=unsigned(8), depth=_BYTES, init=[])
         write, read = memory.write_port(), memory.read_port()
         count, place = Signal(range(_BYTES + 1)), Signal(range(_BYTES + 1))
+        # The block RAM's own output register, which has no reset.
+        byte = Signal(8, reset_less=True)
         m.d.comb += [
+            self.output.payload.data.eq(byte),
             write.addr.eq(count),
             write.data.eq(self.byte),
             write.en.eq(self.append),
@@ -65,7 +68,7 @@ class AnswerBuffer(wiring.Component):
                 m.next = "LATCH"
             with m.State("LATCH"):
                 m.d.sync += [
-                    self.output.payload.data.eq(read.data),
+                    byte.eq(read.data),
                     self.output.payload.last.eq(place == count),
                 ]
                 m.next = "PASS"

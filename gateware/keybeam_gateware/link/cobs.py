@@ -107,8 +107,8 @@ class CobsEncoder(wiring.Component):
         # `ended`: the packet ends with this block; `trailing`: with an empty block after it.
         ended, trailing = Signal(), Signal()
         byte = self.input.payload
-        # Straight from the block RAM, whose data come late in the cycle.
-        fetched = Signal(8)
+        # The block RAM's own output register, which has no reset.
+        fetched = Signal(8, reset_less=True)
         m.d.sync += fetched.eq(read.data)
         m.d.comb += [
             write.addr.eq(count),

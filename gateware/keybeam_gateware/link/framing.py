@@ -47,8 +47,8 @@ class FrameChecker(wiring.Component):
         byte, fresh = Signal(8), Signal()
         crc = Signal(32, init=CRC32_INITIAL)
         right = Signal()
-        # Straight from the block RAM, whose data come late in the cycle.
-        fetched = Signal(8)
+        # The block RAM's own output register, which has no reset.
+        fetched = Signal(8, reset_less=True)
         m.d.sync += fetched.eq(read.data)
         m.d.comb += [
             write.addr.eq(count),

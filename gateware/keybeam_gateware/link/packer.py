@@ -83,8 +83,8 @@ class Packer(wiring.Component):
         sequence, number = Signal(8), Signal(_NUMBER_BITS)
         head = Cat(Const(self._kind, 8), sequence, *([number] if self._numbered else []))
         shift = Signal(max(len(head), self._item_bits))
-        # Straight from the block RAM, whose data come late in the cycle.
-        item = Signal(self._item_bits)
+        # The block RAM's own output register, which has no reset.
+        item = Signal(self._item_bits, reset_less=True)
         bytes_left, items_left = Signal(range(len(shift) // 8)), Signal(range(self._maximum + 1))
         settle = Signal(2)
         out = self.output.payload

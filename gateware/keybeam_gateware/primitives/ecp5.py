@@ -1,4 +1,4 @@
-"""Lanes and clocks of the Lattice ECP5: ODDRX2F, IDDRX2F, EHXPLLL, ECLKSYNCB, CLKDIVF.
+"""Lanes and clocks of the Lattice ECP5: ODDRX2F, IDDRX2F, EHXPLLL, ECLKSYNCB, CLKDIVF, GSR.
 
 The order of the bits is that of Lattice's "ECP5 and ECP5-5G High-Speed I/O
 Interface" (FPGA-TN-02035): ODDRX2F sends D0 first and D3 last, on alternate
@@ -9,9 +9,18 @@ the right side of the part only, and lanes that start together share one edge
 clock on one side.
 """
 
-from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, ResetSignal, Signal
+from amaranth.hdl import (
+    Cat,
+    ClockDomain,
+    ClockSignal,
+    Const,
+    Instance,
+    Module,
+    Mux,
+    ResetSignal,
+    Signal,
+)
 from amaranth.lib import wiring
-from amaranth.lib.cdc import FFSynchronizer, ResetSynchronizer
 from amaranth.lib.wiring import In, Out
 
 from keybeam.protocol.numbers import SLOTS_PER_CYCLE
@@ -23,11 +32,25 @@ _PHASE = 8  # cycles of the reference clock that each step of the start takes
 _STEPS = 5 * _PHASE
 
 
+def _register(m, name: str, domain: str, data, *, global_reset: bool) -> Signal:
+    """Register a signal in flip-flops that follow the global reset, or do not; starts at 0."""
+    output = Signal(len(data), name=name)
+    for bit in range(len(data)):
+        m.submodules[f"{name}_{bit}"] = Instance(
+            "FD1S3AX",
+            p_GSR="ENABLED" if global_reset else "DISABLED",
+            i_CK=ClockSignal(domain),
+            i_D=data[bit],
+            o_Q=output[bit],
+        )
+    return output
+
+
 class LaneSerialiser(wiring.Component):
     """Send four bits a cycle on one line.
 
     The word is registered once before the cell, which leaves the router a whole cycle to reach
-    the edge of the part; all lanes have the same latency.
+    the edge of the part; all lanes have the same latency. The line is low during a reset.
 
     Members
     -------
@@ -42,8 +65,7 @@ class LaneSerialiser(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        word = Signal(SLOTS_PER_CYCLE)
-        m.d.sync += word.eq(self.word)
+        word = _register(m, "word", "sync", self.word, global_reset=True)
         m.submodules.cell = Instance(
             "ODDRX2F",
             p_GSR="DISABLED",
@@ -93,12 +115,16 @@ class LaneDeserialiser(wiring.Component):
 class Clocks(wiring.Component):
     """Drive the clock domains ``sync`` and ``eclk`` from a reference clock.
 
-    The module that uses the block defines both domains.
+    The module that uses the block defines both domains, ``sync`` without reset.
 
     The edge clock starts as FPGA-TN-02035 asks of the x2 interfaces: reset the divider and the
     lane cells, stop the edge clock, release the resets while it stands, and let it go, so that
     all of them count from the same edge. If a loop loses lock, everything starts again; until
     then the logic is held in reset and the lanes are dark.
+
+    The logic is reset by the part's global reset, which no router has to bring to thousands of
+    flip-flops and which gives each its initial value. It is slow and not synchronous to
+    anything, so it is released while ``sync`` stands. Hence ``sync`` has no reset of its own.
 
     Parameters
     ----------
@@ -121,6 +147,7 @@ class Clocks(wiring.Component):
 
     def __init__(self, plan: tuple[PllStage, ...]):
         self._plan = plan
+        self._stop = Signal()
         super().__init__()
 
     def elaborate(self, platform):
@@ -131,39 +158,46 @@ class Clocks(wiring.Component):
         clock, lock = self.reference, Const(1)
         for number, stage in enumerate(self._plan):
             clock, lock = self._add_pll(m, f"pll{number}", stage, clock, lock)
-        locked, restart = Signal(), Signal()
-        m.submodules.locked = FFSynchronizer(lock, locked, o_domain="reference")
-        m.submodules.restart = FFSynchronizer(self.reset, restart, o_domain="reference")
-
-        # First the logic is reset while its clock still runs, so that no lane keeps a word.
-        # Registered, since all three act without a clock.
-        hold, stop = Signal(), Signal()
-        step = Signal(range(_STEPS))
-        m.d.reference += [
-            hold.eq((step >= _PHASE) & (step < 3 * _PHASE)),
-            stop.eq((step >= 2 * _PHASE) & (step < 4 * _PHASE)),
-            self.ready.eq(step == _STEPS - 1),
-        ]
-        with m.If(~locked | restart):
-            m.d.reference += step.eq(0)
-        with m.Elif(step != _STEPS - 1):
-            m.d.reference += step.eq(step + 1)
-
+        self._add_sequence(m, lock)
         m.submodules.gate = Instance(
-            "ECLKSYNCB", i_ECLKI=clock, i_STOP=stop, o_ECLKO=ClockSignal("eclk")
+            "ECLKSYNCB", i_ECLKI=clock, i_STOP=self._stop, o_ECLKO=ClockSignal("eclk")
         )
         m.submodules.divider = Instance(
             "CLKDIVF",
             p_GSR="DISABLED",
             p_DIV="2.0",
             i_CLKI=ClockSignal("eclk"),
-            i_RST=hold,
+            i_RST=ResetSignal("eclk"),
             i_ALIGNWD=Const(0),
             o_CDIVX=ClockSignal("sync"),
         )
-        m.d.comb += ResetSignal("eclk").eq(hold)
-        m.submodules.release = ResetSynchronizer(~self.ready, domain="sync")
         return m
+
+    def _add_sequence(self, m, lock):
+        """Add the steps of the start, in flip-flops that the reset they cause does not touch."""
+
+        def register(name, data):
+            return _register(m, name, "reference", data, global_reset=False)
+
+        locked = register("locked", register("locked_early", Cat(lock)))
+        restart = register("restart", register("restart_early", Cat(self.reset)))
+        following = Signal(range(_STEPS))
+        step = register("step", following)
+        with m.If(locked & ~restart):
+            m.d.comb += following.eq(Mux(step == _STEPS - 1, step, step + 1))
+
+        # First the logic is reset while its clock still runs, so that no lane keeps a word.
+        # Registered, since all of them act without a clock.
+        def within(first, last):
+            return Cat((step >= first) & (step < last))
+
+        run = register("run", within(4 * _PHASE - _PHASE // 2, _STEPS))
+        m.submodules.global_reset = Instance("GSR", i_GSR=run)
+        m.d.comb += [
+            ResetSignal("eclk").eq(register("hold", within(_PHASE, 3 * _PHASE))),
+            self._stop.eq(register("stop", within(2 * _PHASE, 4 * _PHASE))),
+            self.ready.eq(register("started", within(_STEPS - 1, _STEPS))),
+        ]
 
     @staticmethod
     def _add_pll(m, name, stage, clock, enable):

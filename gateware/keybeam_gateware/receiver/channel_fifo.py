@@ -198,8 +198,9 @@ class ChannelFifo(wiring.Component):
         stored = Signal(range(self._depth + 1))
         arriving = delayed(m, write, 2)
         address, fetched, load = Signal(range(self._depth)), Signal(), Signal()
-        # The memory's output is slow: it goes into a register before anything is made of it.
-        raw, raw_valid, move = Signal(BODY_BITS + 3), Signal(), Signal()
+        # The block RAM's own output register, which has no reset.
+        raw = Signal(BODY_BITS + 3, reset_less=True)
+        raw_valid, move = Signal(), Signal()
         m.d.comb += [
             port.addr.eq(address),
             load.eq(fetched & ~raw_valid),

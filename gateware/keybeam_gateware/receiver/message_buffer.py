@@ -74,13 +74,15 @@ class MessageBuffer(wiring.Component):
 
         # The port reads `read` all the time; its output belongs to it one cycle after it changed.
         present, fetched = Signal(), Signal()
-        m.d.comb += present.eq(read != released)
+        # The block RAM's own output register, which has no reset.
+        byte = Signal(8, reset_less=True)
+        m.d.comb += [present.eq(read != released), self.message.payload.eq(byte)]
         m.d.sync += fetched.eq(present)
         with m.If(self.message.valid & self.message.ready):
             m.d.sync += self.message.valid.eq(0)
         with m.If(fetched & ~self.message.valid):
             m.d.sync += [
-                self.message.payload.eq(read_port.data),
+                byte.eq(read_port.data),
                 self.message.valid.eq(1),
                 read.eq(read + 1),
                 fetched.eq(0),

@@ -48,7 +48,7 @@ class PayloadBuffer(wiring.Component):
             shape=8, depth=self._depth, init=[], attrs={"no_rw_check": 1}
         )
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        fetched = Signal(8, reset_less=True)
+        fetched, oldest = Signal(8, reset_less=True), Signal(8, reset_less=True)
         newest_address, oldest_address = (Signal(exact_log2(self._depth)) for _ in range(2))
         entered = Signal()
         entered_byte = Signal(8)
@@ -57,6 +57,7 @@ class PayloadBuffer(wiring.Component):
             write.data.eq(entered_byte),
             write.en.eq(entered),
             read.addr.eq(oldest_address),
+            self.oldest.eq(oldest),
         ]
         m.d.sync += [
             self.payload.ready.eq(self.level < self._depth - 3),
@@ -66,6 +67,6 @@ class PayloadBuffer(wiring.Component):
             oldest_address.eq(oldest_address + self.take),
             self.level.eq(self.level + entered - self.take),
             fetched.eq(read.data),
-            self.oldest.eq(fetched),
+            oldest.eq(fetched),
         ]
         return m
