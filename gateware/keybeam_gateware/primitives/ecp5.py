@@ -29,7 +29,7 @@ from keybeam_gateware.primitives.pll import PllStage
 __all__ = ["Clocks", "LaneDeserialiser", "LaneSerialiser"]
 
 _PHASE = 8  # cycles of the reference clock that each step of the start takes
-_STEPS = 5 * _PHASE
+_STEPS = 4 * _PHASE + 1
 
 
 def _register(m, name: str, domain: str, data, *, global_reset: bool) -> Signal:
@@ -196,7 +196,7 @@ class Clocks(wiring.Component):
         m.d.comb += [
             ResetSignal("eclk").eq(register("hold", within(_PHASE, 3 * _PHASE))),
             self._stop.eq(register("stop", within(2 * _PHASE, 4 * _PHASE))),
-            self.ready.eq(register("started", within(_STEPS - 1, _STEPS))),
+            self.ready.eq(register("started", within(4 * _PHASE, _STEPS))),
         ]
 
     @staticmethod

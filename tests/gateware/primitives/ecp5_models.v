@@ -93,3 +93,21 @@ module CLKDIVF (
         if (RST) CDIVX <= 0;
         else CDIVX <= !CDIVX;
 endmodule
+
+// Low resets every flip-flop that follows it.
+module GSR (
+    input GSR
+);
+endmodule
+
+module FD1S3AX (
+    input CK, D,
+    output reg Q
+);
+    parameter GSR = "ENABLED";
+    wire reset = GSR == "ENABLED" && !bench.clocks.global_reset.GSR;
+    initial Q = 0;
+    always @(posedge CK or posedge reset)
+        if (reset) Q <= 0;
+        else Q <= D;
+endmodule

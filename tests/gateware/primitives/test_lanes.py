@@ -80,7 +80,8 @@ class ClockedLanes(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.domains.sync, m.domains.eclk = ClockDomain("sync"), ClockDomain("eclk")
+        m.domains.sync = ClockDomain("sync", reset_less=True)
+        m.domains.eclk = ClockDomain("eclk")
         m.submodules.clocks = clocks = self._family.Clocks(self._plan)
         m.submodules.lanes = lanes = Lanes(self._family)
         m.d.comb += [
@@ -98,10 +99,10 @@ class ClockedLanes(wiring.Component):
 
 def test_ecp5_lanes(simulator, tmp_path):
     design = ClockedLanes(ecp5, plan_pll(12_000_000, 312_500_000))
-    verilog = emit_verilog(design, "lanes", tmp_path / "lanes.v")
+    verilog = emit_verilog(design, "bench", tmp_path / "bench.v")
     ran = run_cocotb(
         sources=[verilog, HERE / "ecp5_models.v"],
-        toplevel="lanes",
+        toplevel="bench",
         test_module="cocotb_lanes",
         folder=tmp_path,
         simulator=simulator,
