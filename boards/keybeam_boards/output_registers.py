@@ -5,8 +5,8 @@ at each output, which Yosys leaves unused: it puts the flip-flops that a design
 has there into the fabric, and most of a period is lost on the way to them.
 This pass works on the net list between synthesis and placement. It changes
 nothing in what the logic does: the register in the block RAM has the same
-clock and clock enable as the flip-flop it replaces, and is never reset
-(Lattice FPGA-TN-02204, "ECP5 and ECP5-5G Memory Usage Guide": REGMODE).
+clock, clock enable and global reset as the flip-flop it replaces (Lattice
+FPGA-TN-02204, "ECP5 and ECP5-5G Memory Usage Guide": REGMODE).
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ __all__ = ["absorb_output_registers"]
 _Bit = int | str
 _Cell = dict[str, Any]
 
-_FLIP_FLOP = {"GSR": "DISABLED", "REGSET": "RESET", "SRMODE": "LSR_OVER_CE"}
+_FLIP_FLOP = {"REGSET": "RESET", "SRMODE": "LSR_OVER_CE"}
 """What a flip-flop must be for the register in the block RAM to equal it."""
 
 
@@ -27,7 +27,7 @@ def absorb_output_registers(netlist: dict[str, Any]) -> int:
 
     A port of a block RAM is changed where each of its outputs that is used goes to one flip-flop
     and to nothing else, and these flip-flops run on the port's own clock, have one clock enable
-    or none, no reset, and start at zero.
+    or none, follow the global reset if the block RAM does, have no other, and start at zero.
 
     Parameters
     ----------
@@ -114,7 +114,6 @@ def _register_is_free(ram: _Cell, port: str) -> bool:
     parameters, connections = ram["parameters"], ram["connections"]
     return (
         parameters[f"REGMODE_{port}"] == "NOREG"
-        and parameters.get("GSR", "DISABLED") == "DISABLED"
         and parameters.get(f"OCE{port}MUX", f"OCE{port}") == f"OCE{port}"
         and _all_are(connections[f"CE{port}"], "1")
         and _all_are(connections[f"OCE{port}"], "1")
@@ -131,6 +130,7 @@ def _equals_output_register(flip_flop: _Cell | None, ram: _Cell, port: str, data
     inverted = {"CLK": False, "INV": True}[parameters.get("CLKMUX", "CLK")]
     return (
         connections["CLK"] == ram["connections"][f"CLK{port}"]
+        and parameters["GSR"] == ram["parameters"]["GSR"]
         and inverted == (ram_clock == "INV")
         and all(parameters.get(name, value) == value for name, value in _FLIP_FLOP.items())
         and _all_are(connections.get("LSR", []), "0")

@@ -63,6 +63,13 @@ def test_flip_flops_move_into_the_block_ram(netlist):
     assert read == [[REGISTERED + bit] for bit in range(WIDTH)]
 
 
+def test_the_global_reset_is_kept(netlist):
+    for cell in cells_of(netlist).values():
+        cell["parameters"]["GSR"] = "ENABLED"
+    assert absorb_output_registers(netlist) == WIDTH
+    assert cells_of(netlist)["ram"]["parameters"]["GSR"] == "ENABLED"
+
+
 def test_a_second_pass_finds_nothing(netlist):
     absorb_output_registers(netlist)
     after = copy.deepcopy(netlist)
@@ -111,6 +118,10 @@ def reset(netlist):
     cells_of(netlist)["ff3"]["connections"]["LSR"] = [6]
 
 
+def other_global_reset(netlist):
+    cells_of(netlist)["ff3"]["parameters"]["GSR"] = "ENABLED"
+
+
 def starts_at_one(netlist):
     cells_of(netlist)["ff3"]["parameters"]["REGSET"] = "SET"
 
@@ -137,6 +148,7 @@ def register_can_be_disabled(netlist):
         one_clock_enable,
         inverted_clock_enable,
         reset,
+        other_global_reset,
         starts_at_one,
         logic_between,
         gated_ram,
