@@ -31,6 +31,11 @@ class _Kind(enum.Enum, shape=2):
     ATTACHED = 3
 
 
+def _difference(more: Value, less: Value) -> Value:
+    """Make `more` - `less` of two bits without an adder, so that one adder can take it."""
+    return Cat(more ^ less, less & ~more).as_signed()
+
+
 class ChannelFifo(wiring.Component):
     """Queue of a channel's events in block RAM.
 
@@ -113,7 +118,7 @@ class ChannelFifo(wiring.Component):
         write, entry_kind = Signal(), Signal(_Kind)
         self._accept(m, level, write, entry_kind, end_queued, end_count, write_port)
         self._show_head(m, write, end_queued, end_count, read_port)
-        m.d.sync += level.eq(level + write - self.head.pop)
+        m.d.sync += level.eq(level + _difference(write_port.en, self.head.pop))
         return m
 
     def _accept(
@@ -145,22 +150,18 @@ class ChannelFifo(wiring.Component):
         ]
         # An attached body is lost with its event.
         orphan = Signal(init=1)
-        lost = Signal(LOST_BITS)
+        gap_ended = Signal()
+        self._count_lost(m, gap_ended, end_count)
         body, entry_flag = Signal(BODY_BITS), Signal()
         m.d.comb += [body.eq(Mux(valid, time, horizon)), entry_flag.eq(flag)]
         m.d.comb += self.arrived.eq(Mux(valid, weight, 0))
         with m.If(self.in_gap):
             m.d.comb += self.dropped.eq(self.arrived)
-            m.d.sync += lost.eq(lost + self.arrived)
             with m.If(valid):
                 m.d.sync += orphan.eq(1)
             with m.If(low & ~end_queued):
-                m.d.comb += [write.eq(1), kind.eq(_Kind.GAP_END)]
-                m.d.sync += [
-                    self.in_gap.eq(0),
-                    end_queued.eq(1),
-                    end_count.eq(lost + self.arrived),
-                ]
+                m.d.comb += [write.eq(1), kind.eq(_Kind.GAP_END), gap_ended.eq(1)]
+                m.d.sync += [self.in_gap.eq(0), end_queued.eq(1)]
         with m.Elif(valid):
             m.d.comb += write.eq(1)
             m.d.sync += orphan.eq(0)
@@ -170,7 +171,7 @@ class ChannelFifo(wiring.Component):
                     self.gap_began.eq(1),
                     self.dropped.eq(weight),
                 ]
-                m.d.sync += [self.in_gap.eq(1), lost.eq(weight), orphan.eq(1)]
+                m.d.sync += [self.in_gap.eq(1), orphan.eq(1)]
         with m.Elif(attach & ~orphan):
             m.d.comb += [
                 write.eq(1),
@@ -183,6 +184,16 @@ class ChannelFifo(wiring.Component):
         m.d.sync += write_address.eq(write_address + port.en)
         m.d.sync += [port.en.eq(write), port.data.eq(Cat(body, kind, entry_flag))]
         m.d.comb += port.addr.eq(write_address)
+
+    def _count_lost(self, m: Module, gap_ended: Signal, end_count: Signal) -> None:
+        """Count the lost events of a gap, a cycle late; GAP_END takes longer to the head."""
+        began, ended, more = Signal(), Signal(), Signal(2)
+        lost, total = Signal(LOST_BITS), Signal(LOST_BITS)
+        m.d.sync += [began.eq(self.gap_began), ended.eq(gap_ended), more.eq(self.dropped)]
+        m.d.comb += total.eq(lost + more)
+        m.d.sync += lost.eq(Mux(began, more, total))
+        with m.If(ended):
+            m.d.sync += end_count.eq(total)
 
     def _show_head(
         self,
@@ -207,7 +218,7 @@ class ChannelFifo(wiring.Component):
             move.eq(raw_valid & ~head.valid),
         ]
         m.d.sync += [
-            stored.eq(stored + arriving - load),
+            stored.eq(stored + _difference(arriving, load)),
             address.eq(address + load),
             fetched.eq((stored != 0) & ~load),
         ]

@@ -35,7 +35,7 @@ SYNC_AGE = 128
 """More cycles than from the first sample of a sync word until its event."""
 
 ADDRESS_BITS = 7
-SHADOW_OVERLAPS = 8
+SHADOW_OVERLAPS = 4
 
 _TYPES = dict.fromkeys(DETECTOR_CHANNELS, RecordType.TAG) | {
     Channel.SYNC: RecordType.SYNC,

@@ -1,6 +1,6 @@
 """Recovery of line bits from four samples a cycle."""
 
-from amaranth.hdl import Cat, Module, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -153,10 +153,13 @@ class DataRecovery(wiring.Component):
                     with m.If(after | ahead):
                         m.d.sync += from_early.eq(ahead)
         votes, move_later, move_earlier = Signal(signed(7)), Signal(), Signal()
+        upper, lower = Signal(signed(7), init=1), Signal(signed(7), init=-1)
+        lead = Mux(self.threshold == 0, 1, self.threshold)
+        m.d.sync += [upper.eq(lead), lower.eq(-lead)]
         # Taken a cycle later: the vote of that cycle does not count.
         m.d.sync += [
-            move_later.eq(~move_later & (votes > 0) & (votes >= self.threshold)),
-            move_earlier.eq(~move_earlier & (votes < 0) & (-votes >= self.threshold)),
+            move_later.eq(~move_later & (votes >= upper)),
+            move_earlier.eq(~move_earlier & (votes <= lower)),
         ]
         m.d.sync += [skip.eq(0), double.eq(0)]
         with m.If(move_later):

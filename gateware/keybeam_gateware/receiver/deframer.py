@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -20,6 +20,7 @@ from keybeam.protocol.numbers import FRAME_BITS
 from keybeam.protocol.records import FRAME_COUNTER_BITS
 
 from .message_buffer import MessageBuffer
+from .pipeline import delayed
 
 __all__ = ["Deframer"]
 
@@ -115,43 +116,46 @@ class Deframer(wiring.Component):
         high, low = SCRAMBLER_TAPS[1] - 1, SCRAMBLER_TAPS[0] - 1
         mask = Cat(state[high - i] ^ state[low - i] for i in reversed(range(8)))
         place = Signal(range(self._body_bytes + 1), init=self._body_bytes)
-        byte, take, opens, cut = Signal(8), Signal(), Signal(), Signal()
+        byte, take, cut = Signal(8), Signal(), Signal()
         inside = Signal()
         m.d.comb += inside.eq(place != self._body_bytes)
-        m.d.sync += [take.eq(self.valid & (self.first | inside)), opens.eq(self.first)]
+        m.d.sync += take.eq(self.valid & (self.first | inside))
         m.d.sync += cut.eq(self.valid & self.first & inside)
+        crc16, crc32 = Signal(16), Signal(32)
         with m.If(self.valid):
             m.d.sync += [byte.eq(self.data ^ mask), register.eq(Cat(mask, state))]
             with m.If(self.first):
-                m.d.sync += place.eq(1)
+                m.d.sync += [place.eq(1), crc16.eq(CRC16_INITIAL), crc32.eq(CRC32_INITIAL)]
             with m.Elif(inside):
                 m.d.sync += place.eq(place + 1)
 
-        # Stage 2: check sums, header. From here on `place` counts the byte that was taken, since
-        # the next byte is cycles away.
-        crc16, crc32 = Signal(16), Signal(32)
-        fields = Signal(8 * HEADER_BYTES)
-        taken = Signal()
-        m.d.sync += taken.eq(take)
+        # Stage 2: check sums, and where in the frame the byte is.
+        in_header, header_end, body_end = Signal(), Signal(), Signal()
+        m.d.sync += [
+            in_header.eq(place <= HEADER_BYTES),
+            header_end.eq(place == HEADER_BYTES),
+            body_end.eq(place == self._body_bytes),
+        ]
         with m.If(take):
-            seed16, seed32 = Signal(16), Signal(32)
-            m.d.comb += [seed16.eq(crc16), seed32.eq(crc32)]
-            with m.If(opens):
-                m.d.comb += [seed16.eq(CRC16_INITIAL), seed32.eq(CRC32_INITIAL)]
             m.d.sync += [
-                crc16.eq(Cat(_crc_step(seed16, byte, CRC16_POLYNOMIAL))),
-                crc32.eq(Cat(_crc_step(seed32, byte, CRC32_POLYNOMIAL))),
+                crc16.eq(Cat(_crc_step(crc16, byte, CRC16_POLYNOMIAL))),
+                crc32.eq(Cat(_crc_step(crc32, byte, CRC32_POLYNOMIAL))),
             ]
-            with m.If(place <= HEADER_BYTES):
-                m.d.sync += fields.eq(Cat(byte, fields))
 
-        self._report_header(m, taken & (place == HEADER_BYTES), fields, crc16)
-        self._pass_payload(m, buffer, taken, place, byte, cut)
-        self._judge_frame(m, buffer, taken & (place == self._body_bytes), crc32, cut)
+        # Stage 3: header fields, payload, the end. The next byte is cycles away, so `byte` and
+        # `place` still belong to this one.
+        taken = Signal()
+        fields = Signal(8 * HEADER_BYTES)
+        m.d.sync += taken.eq(take)
+        with m.If(taken & in_header):
+            m.d.sync += fields.eq(Cat(byte, fields))
+        self._report_header(m, delayed(m, taken & header_end, 1), fields, crc16)
+        self._pass_payload(m, buffer, taken & ~in_header, byte, cut)
+        self._judge_frame(m, buffer, taken & body_end, crc32, cut)
         return m
 
     def _report_header(self, m: Module, complete: Value, fields: Signal, crc16: Signal) -> None:
-        """Check the header and report it two cycles after its last byte."""
+        """Check the header and report it."""
         whole = Signal()
         sum_right, version_right, length_right = Signal(), Signal(), Signal()
         counter, flags = fields[8 * HEADER_BYTES - FRAME_COUNTER_BITS :], fields[40:48]
@@ -173,25 +177,16 @@ class Deframer(wiring.Component):
         self._length = length
 
     def _pass_payload(
-        self,
-        m: Module,
-        buffer: MessageBuffer,
-        taken: Signal,
-        place: Signal,
-        byte: Signal,
-        cut: Signal,
+        self, m: Module, buffer: MessageBuffer, after_header: Value, byte: Signal, cut: Signal
     ) -> None:
         """Write the payload's bytes to the buffer."""
-        left = Signal(16)
-        with m.If(self.header):
-            m.d.sync += left.eq(0)
-            with m.If(self.header_valid):
-                m.d.sync += left.eq(self._length)
+        left = Signal(range(self._body_bytes))
+        m.d.comb += [buffer.data.eq(byte), buffer.write.eq(after_header & (left != 0))]
         with m.If(cut):
             m.d.sync += left.eq(0)
-        m.d.comb += [buffer.data.eq(byte), buffer.write.eq(0)]
-        with m.If(taken & (place > HEADER_BYTES) & (left != 0)):
-            m.d.comb += buffer.write.eq(1)
+        with m.Elif(self.header):
+            m.d.sync += left.eq(Mux(self.header_valid, self._length, 0))
+        with m.Elif(buffer.write):
             m.d.sync += left.eq(left - 1)
 
     def _judge_frame(

@@ -45,13 +45,15 @@ class FrameAligner(wiring.Component):
         coming_count = delayed(m, self.recovered.count, self.DELAY)
         coming_bits = delayed(m, self.recovered.bits, self.DELAY)
 
-        # The awaited bit is near when it is announced, so that eight bits of its number suffice.
-        passed, awaited, waiting = Signal(8), Signal(8), Signal()
+        # The awaited bit is near when it is announced, so that eight bits of its number suffice. It
+        # is the first or the second of a cycle, before which so many bits had passed.
+        passed, waiting = Signal(8), Signal()
+        before = [Signal(8, name=f"before_{place}") for place in range(2)]
         count, bits, starts = Signal(2), Signal(2), Signal(2)
         found = Signal(2)
         m.d.comb += [
-            found[0].eq(waiting & (coming_count != 0) & (awaited == passed)),
-            found[1].eq(waiting & (coming_count == 2) & (awaited == (passed + 1)[:8])),
+            found[0].eq(waiting & (coming_count != 0) & (passed == before[0])),
+            found[1].eq(waiting & (coming_count == 2) & (passed == before[1])),
         ]
         m.d.sync += [
             passed.eq(passed + coming_count),
@@ -60,7 +62,8 @@ class FrameAligner(wiring.Component):
             starts.eq(found),
         ]
         with m.If(self.start):
-            m.d.sync += [awaited.eq(self.first_bit - 1), waiting.eq(1)]
+            m.d.sync += [before[place].eq(self.first_bit - 1 - place) for place in range(2)]
+            m.d.sync += waiting.eq(1)
         with m.Elif(found.any()):
             m.d.sync += waiting.eq(0)
 

@@ -103,50 +103,46 @@ class SyncExtractor(wiring.Component):
             Mux(searching, self.search_tolerance, self.lock_tolerance)
         )
 
-        # Stage 1, beside the correlator's outputs: number of the newest bit, and how far that is
-        # from the bit which should end the next word.
+        # Stage 1, beside the correlator's outputs: number of the newest bit. Stage 2: how far that
+        # is from the bit which should end the next word.
         upcoming = Signal(2)
         number, expected = Signal(BIT_NUMBER_BITS), Signal(BIT_NUMBER_BITS)
         distance = Signal(signed(BIT_NUMBER_BITS))
         m.d.comb += upcoming.eq(delayed(m, self.recovered.count, correlator.LATENCY - 1))
         m.d.sync += number.eq(number + upcoming)
-        # `distance` lags a cycle behind `number`, so the correlator's outputs are delayed as well.
         m.d.sync += distance.eq(number - expected)
-        match = delayed(m, correlator.match, 1)
-        count = delayed(m, correlator.count, 1)
+        # Stage 3: what matters of it.
+        at = {place: Signal(name=f"at_{place + 1}") for place in range(-1, 3)}
+        m.d.sync += [flag.eq(distance == place) for place, flag in at.items()]
+        beyond = Signal()
+        m.d.sync += beyond.eq(distance >= 2)
+        match = delayed(m, correlator.match, 2)
+        count = delayed(m, correlator.count, 2)
         offsets, origin = self._time_words(m, correlator)
 
-        # Stage 2: what the two windows, ending with the last bit but one and the last, mean.
-        near = [Signal(name=f"near_{window}") for window in range(2)]
-        exact = [Signal(name=f"exact_{window}") for window in range(2)]
-        centre = [Signal(name=f"centre_{window}") for window in range(2)]
-        seen, past = Signal(2), Signal()
-        for window, behind in enumerate((1, 0)):
-            m.d.sync += [
-                near[window].eq(match[window] & distance.matches(behind - 1, behind, behind + 1)),
-                exact[window].eq(match[window] & (distance == behind)),
-                centre[window].eq((count > behind) & (distance == behind)),
-            ]
-        m.d.sync += [seen.eq(match), past.eq(distance >= 2)]
-        last_number = delayed(m, number, 2)
-        previous_number = Signal(BIT_NUMBER_BITS)
-        m.d.sync += previous_number.eq(delayed(m, number, 1) - 1)
-
-        # Stage 3: decide. After a decision the pipeline still holds the old expectation for a
-        # while: no word can follow within those few bits.
-        settling = Signal(3)
-        m.d.sync += settling.eq(settling << 1)
-        settled = Signal()
-        m.d.comb += settled.eq(~settling.any())
+        # Stage 4: what the two windows, ending with the last bit but one and the last, mean.
+        locked = self.state == SyncState.LOCKED
         hit = [Signal(name=f"hit_{window}") for window in range(2)]
+        centre = [Signal(name=f"centre_{window}") for window in range(2)]
+        past = Signal()
+        for window, behind in enumerate((1, 0)):
+            beside = at[behind - 1] | at[behind + 1]
+            fits = searching | at[behind] | (locked & beside)
+            m.d.sync += [
+                hit[window].eq(match[window] & fits),
+                centre[window].eq((count > behind) & at[behind]),
+            ]
+        m.d.sync += past.eq(beyond & ~searching)
+        last_number = delayed(m, number, 3)
+        previous_number = Signal(BIT_NUMBER_BITS)
+        m.d.sync += previous_number.eq(delayed(m, number, 2) - 1)
+
+        # Stage 5: decide. After a decision the pipeline still holds the old expectation for a
+        # while: no word can follow within those few bits.
+        settling, settled = Signal(4), Signal()
+        m.d.sync += settling.eq(settling << 1)
+        m.d.comb += settled.eq(~settling.any())
         mark = [Signal(name=f"mark_{window}") for window in range(2)]
-        with m.Switch(self.state):
-            with m.Case(SyncState.SEARCH):
-                m.d.comb += [hit[0].eq(seen[0]), hit[1].eq(seen[1])]
-            with m.Case(SyncState.VERIFY):
-                m.d.comb += [hit[0].eq(exact[0]), hit[1].eq(exact[1])]
-            with m.Default():
-                m.d.comb += [hit[0].eq(near[0]), hit[1].eq(near[1])]
         is_hit = hit[0] | hit[1]
         with m.If(settled):
             m.d.comb += [mark[w].eq(hit[w] | (centre[w] & ~is_hit)) for w in range(2)]
@@ -161,7 +157,7 @@ class SyncExtractor(wiring.Component):
         ended, update = Signal(BIT_NUMBER_BITS), Signal()
         m.d.comb += ended.eq(Mux(is_hit, Mux(hit[0], previous_number, last_number), expected))
         m.d.sync += [self.event.eq(0), self.lost_lock.eq(0)]
-        m.d.comb += update.eq(settled & (is_hit | (past & ~searching)))
+        m.d.comb += update.eq(settled & (is_hit | past))
         with m.If(update):
             m.d.sync += [
                 settling.eq(1),
@@ -175,20 +171,26 @@ class SyncExtractor(wiring.Component):
     def _change_state(self, m: Module, update: Signal, is_hit: Signal) -> None:
         """Count verified and missed words and go from state to state."""
         verified, missed = Signal(4), Signal(8)
+        # A word comes long after the counts have changed.
+        done, enough, spent = Signal(4), Signal(), Signal()
+        m.d.sync += [
+            done.eq(Mux(self.state == SyncState.SEARCH, 0, verified + 1)),
+            enough.eq(done >= self.verify_frames),
+            spent.eq(missed == self.flywheel_frames),
+        ]
         with m.If(update), m.Switch(self.state):
             with m.Case(SyncState.SEARCH, SyncState.VERIFY):
-                done = Mux(self.state == SyncState.SEARCH, 0, verified + 1)
                 m.d.sync += [verified.eq(done), missed.eq(0)]
                 with m.If(~is_hit):
                     m.d.sync += self.state.eq(SyncState.SEARCH)
-                with m.Elif(done >= self.verify_frames):
+                with m.Elif(enough):
                     m.d.sync += [self.state.eq(SyncState.LOCKED), self.event.eq(1)]
                 with m.Else():
                     m.d.sync += self.state.eq(SyncState.VERIFY)
             with m.Default():
                 with m.If(is_hit):
                     m.d.sync += [missed.eq(0), self.event.eq(1)]
-                with m.Elif(missed == self.flywheel_frames):
+                with m.Elif(spent):
                     m.d.sync += [self.state.eq(SyncState.SEARCH), self.lost_lock.eq(1)]
                 with m.Else():
                     m.d.sync += [missed.eq(missed + 1), self.event.eq(1)]
@@ -205,10 +207,10 @@ class SyncExtractor(wiring.Component):
         offsets : list of Signal
             For the windows `previous` and `last`, samples from `origin` to the first of the word.
         origin : Signal
-            A cycle before the word. All belong to stage 2.
+            A cycle before the word. All belong to stage 4.
         """
-        # Cycles from sampling to the correlator's outputs, delayed by one; stage 2 is a cycle on.
-        age = DataRecovery.LATENCY + correlator.LATENCY + 1
+        # Cycles from sampling to the correlator's outputs, delayed by two; stage 4 is a cycle on.
+        age = DataRecovery.LATENCY + correlator.LATENCY + 2
         earliest = -4 * (SYNC_BITS - 1 - FIRST_ONE) - 7
         # First sample of the word = 4c + earliest + difference - 4 FIRST_ONE.
         before, shift = divmod(earliest - 4 * FIRST_ONE, 4)
@@ -218,7 +220,7 @@ class SyncExtractor(wiring.Component):
         for window in range(2):
             difference = Signal(4, name=f"difference_{window}")
             offset = Signal(5, name=f"offset_{window}")
-            start = delayed(m, correlator.starts[window], 1)
+            start = delayed(m, correlator.starts[window], 2)
             m.d.comb += difference.eq(start - (self.cycle[:2] << 2) - (earliest - 4 * age))
             m.d.sync += offset.eq(difference + shift)
             offsets.append(offset)
