@@ -1,4 +1,8 @@
-"""Both terminals through the whole toolchain, and what is read from its real output."""
+"""A terminal through the whole toolchain, and what is read from its real output.
+
+It is the transmitter, which takes two minutes; the receiver takes seven, and is built by hand
+(docs/boards.md).
+"""
 
 import json
 from fractions import Fraction
@@ -19,7 +23,7 @@ BOARD = "ecp5_5g_evn"
 IDCODE = bytes.fromhex("e2000000 81113043")  # VERIFY_ID, then the LFE5UM5G-85F
 
 
-@pytest.fixture(scope="module", params=[role.name.lower() for role in Role])
+@pytest.fixture(scope="module", params=[Role.TRANSMITTER.name.lower()])
 def built(request, tmp_path_factory):
     """What the command says and writes for one of the terminals."""
     out = tmp_path_factory.mktemp(request.param)
@@ -62,14 +66,13 @@ def test_report_and_progress_are_readable(built):
     text = (out / f"{BOARD}_{report['role']}.txt").read_text()
     assert "sync" in text
     assert "156.25 MHz required" in text
-    assert ("nothing tests their health" in text) == (report["role"] == "transmitter")
+    assert "nothing tests their health" in text
     assert "place and route ..." in progress
 
 
 def test_all_lanes_use_the_lane_cells_of_one_side(built):
     report, _, _ = built
-    lanes = {"transmitter": 11, "receiver": 6}[report["role"]]
-    assert report["utilisation"]["IOLOGIC"]["used"] == lanes
+    assert report["utilisation"]["IOLOGIC"]["used"] == 11
     assert report["utilisation"]["TRELLIS_ECLKBUF"]["used"] == 1
 
 
