@@ -36,8 +36,15 @@ __all__ = ["build"]
     show_default=True,
     help="Seed of placement; the same source and seed give the same bitstream.",
 )
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Seeds to try, one after the other from --seed on, until every clock is met.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def build(board: str, role: str, out: Path, seed: int, as_json: bool) -> None:
+def build(board: str, role: str, out: Path, seed: int, seeds: int, as_json: bool) -> None:
     """Build the bitstream of a terminal for a board.
 
     Everything runs locally with the open toolchain. Ends with status 2 and names the clock, if
@@ -54,7 +61,13 @@ def build(board: str, role: str, out: Path, seed: int, as_json: bool) -> None:
             status.update(line)
             console.print(line, highlight=False)
 
-        report = build_bitstream(board, Role[role.upper()], out, seed=seed, progress=progress)
+        for attempt in range(seed, seed + seeds):
+            progress(f"seed {attempt}")
+            report = build_bitstream(
+                board, Role[role.upper()], out, seed=attempt, progress=progress
+            )
+            if report.timing_met:
+                break
     sys.stdout.write(json.dumps(report.as_dict(), indent=2) + "\n" if as_json else report.text())
     sys.stdout.flush()
     report.require()
