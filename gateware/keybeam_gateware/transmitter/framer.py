@@ -15,9 +15,9 @@ from keybeam.protocol.downlink import (
     SYNC_BYTES,
     SYNC_WORD,
 )
+from keybeam_gateware.transmitter.layouts import TIME_LAYOUT
 from keybeam_gateware.transmitter.payload_buffer import PayloadBuffer
 from keybeam_gateware.transmitter.serial_crc import SerialCRC
-from keybeam_gateware.transmitter.timebase import TIME_LAYOUT
 
 __all__ = ["FRAMER_LATENCY", "PAYLOAD_BUFFER_BYTES", "Framer"]
 

@@ -5,10 +5,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from keybeam.protocol.symbols import SYMBOLS_PER_WORD, Intensity
-from keybeam_gateware.transmitter.symbol_map import SYMBOLS_LAYOUT
-from keybeam_gateware.transmitter.timebase import TIME_LAYOUT, WORD_INDEX_BITS
+from keybeam_gateware.transmitter.layouts import SENT_LAYOUT, SYMBOLS_LAYOUT, TIME_LAYOUT
 
-__all__ = ["BLANKED_SYMBOL", "LANES_LAYOUT", "SENT_LAYOUT", "SEQUENCER_LATENCY", "Sequencer"]
+__all__ = ["BLANKED_SYMBOL", "LANES_LAYOUT", "SEQUENCER_LATENCY", "Sequencer"]
 
 LANES_LAYOUT = data.StructLayout(
     {
@@ -25,12 +24,6 @@ LANES_LAYOUT = data.StructLayout(
 bits of the `Intensity`, with VACUUM in the place of INVALID; ``polarisation_1`` and
 ``polarisation_0`` are the bits of the `Polarisation`. While the pattern does not run all are 0.
 """
-
-SENT_LAYOUT = data.StructLayout(
-    {"valid": 1, "first": 1, "word": WORD_INDEX_BITS, "symbols": SYMBOLS_LAYOUT}
-)
-"""What was sent in a cycle: whether the pattern ran, whether it was the first cycle since its
-start, the pulse index of slot 0 divided by four, and the symbols."""
 
 BLANKED_SYMBOL = Intensity.INVALID << 2
 """Symbol of a slot for which there were no random bits."""

@@ -8,9 +8,8 @@ from amaranth.utils import exact_log2
 from keybeam.protocol.link import LookupStatus
 from keybeam.protocol.numbers import FRAME_CYCLES, PULSE_INDEX_BITS
 from keybeam.protocol.symbols import SYMBOLS_PER_WORD
-from keybeam_gateware.transmitter.sequencer import SENT_LAYOUT
+from keybeam_gateware.transmitter.layouts import SENT_LAYOUT, WORD_INDEX_BITS
 from keybeam_gateware.transmitter.symbol_ring import RING_LATENCY, SymbolRing
-from keybeam_gateware.transmitter.timebase import WORD_INDEX_BITS
 
 __all__ = ["GUARD_WORDS", "LOOKUP_CYCLES", "StateLog"]
 

@@ -1,21 +1,13 @@
 """Makes symbols of random bits."""
 
 from amaranth import Module
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from keybeam.protocol.symbols import DEFAULT_SYMBOL_TABLE, SYMBOL_BITS, SYMBOLS_PER_WORD
+from keybeam_gateware.transmitter.layouts import SYMBOLS_LAYOUT
 
-__all__ = ["SYMBOLS_LAYOUT", "SymbolMap"]
-
-SYMBOLS_LAYOUT = data.StructLayout(
-    {f"slot_{slot}": SYMBOL_BITS for slot in range(SYMBOLS_PER_WORD)}
-)
-"""Symbols of a fabric clock cycle, the earliest slot first.
-
-Not an array: Amaranth names the elements of an array ``name[0]``, as Yosys' technology mapping
-names bits, and Yosys then confuses the two.
-"""
+__all__ = ["SymbolMap"]
 
 
 class SymbolMap(wiring.Component):

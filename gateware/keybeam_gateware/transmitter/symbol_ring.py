@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from keybeam_gateware.transmitter.symbol_map import SYMBOLS_LAYOUT
+from keybeam_gateware.transmitter.layouts import SYMBOLS_LAYOUT
 
 __all__ = ["RING_LATENCY", "SymbolRing"]
 

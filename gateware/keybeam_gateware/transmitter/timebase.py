@@ -1,26 +1,15 @@
 """Counts line bits and frames, and lets the pattern start and stop at frame borders only."""
 
 from amaranth import Module, Mux, Signal, unsigned
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from keybeam.protocol.numbers import FRAME_CYCLES
 from keybeam.protocol.records import FRAME_COUNTER_BITS
+from keybeam_gateware.transmitter.layouts import TIME_LAYOUT
 
-__all__ = ["CYCLE_BITS", "TIME_LAYOUT", "WORD_INDEX_BITS", "Timebase"]
-
-CYCLE_BITS = exact_log2(FRAME_CYCLES)
-"""Bits of the cycle within a frame, which is also the number of the line bit."""
-
-WORD_INDEX_BITS = FRAME_COUNTER_BITS + CYCLE_BITS
-"""Bits of the index of a fabric clock cycle: the pulse index of its slot 0, divided by four."""
-
-TIME_LAYOUT = data.StructLayout(
-    {"cycle": CYCLE_BITS, "frame": FRAME_COUNTER_BITS, "running": 1, "first": 1}
-)
-"""Where a fabric clock cycle stands: cycle within its frame, frame counter, whether the pattern
-runs, and whether it is the first cycle since the pattern started."""
+__all__ = ["Timebase"]
 
 
 class Timebase(wiring.Component):

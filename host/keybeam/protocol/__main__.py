@@ -9,6 +9,7 @@ from types import ModuleType
 _TITLES = {
     "numbers": "Numbers",
     "symbols": "Symbols",
+    "modes": "Modes of the transmitter",
     "records": "Tag records",
     "downlink": "Downlink frame",
     "link": "Board link",

@@ -73,7 +73,7 @@ CRC32_POLYNOMIAL = 0x04C11DB7
 
 
 class FrameFlag(IntFlag):
-    """Mode flags of a frame's header. A frame is fit for key only when none is set but RUNNING."""
+    """Mode flags of a frame's header. A frame is fit for key only if it is RUNNING and no more."""
 
     RUNNING = 0x01
     """The pattern runs: pulses with symbols are sent in this frame."""
@@ -81,6 +81,8 @@ class FrameFlag(IntFlag):
     """The pattern is, or since the last reset was, something other than fresh random symbols."""
     UNDERFLOW = 0x04
     """Some slots since the last frame were blanked for want of random bits."""
+    MODE = 0x70
+    """Three bits: the `PatternMode` of the frame, 0 for KEY."""
 
 
 class DownlinkFrame(NamedTuple):

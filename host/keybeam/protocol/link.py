@@ -102,8 +102,13 @@ class LookupStatus(IntEnum):
     """What the state log says of a pulse index."""
 
     FOUND = 0
+    """The symbol was sent at that index, in a frame that can become key."""
     TOO_OLD = 1
+    """Sent before the start of the pattern, or overwritten."""
     TOO_NEW = 2
+    """Not sent yet."""
+    NOT_KEY = 3
+    """The symbol was sent at that index, in a frame that must not become key."""
 
 
 class LinkFrameError(ValueError):

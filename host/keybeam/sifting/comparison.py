@@ -56,5 +56,5 @@ def compare(
         bits=bit_of(symbols[matching]),
         too_old=int(np.count_nonzero(status == LookupStatus.TOO_OLD)),
         too_new=int(np.count_nonzero(status == LookupStatus.TOO_NEW)),
-        invalid=int(np.count_nonzero(found & ~valid)),
+        invalid=int(np.count_nonzero(found & ~valid | (status == LookupStatus.NOT_KEY))),
     )

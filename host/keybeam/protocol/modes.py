@@ -1,0 +1,41 @@
+"""What the transmitter can send, and where its random bits can come from."""
+
+from enum import IntEnum
+
+__all__ = ["PatternMode", "RandomOrigin"]
+
+
+class PatternMode(IntEnum):
+    """What the pattern generator sends; taken up at frame borders only. Only KEY makes key."""
+
+    KEY = 0
+    """Symbols from fresh random bits."""
+    FIXED = 1
+    """One symbol in every pulse, for alignment and polarisation compensation."""
+    USER = 2
+    """A pattern from memory, looped."""
+    PRBS7 = 3
+    """Symbols from the pseudo-random sequence of x^7 + x^6 + 1 (ITU-T O.150)."""
+    PRBS15 = 4
+    """The same of x^15 + x^14 + 1."""
+    PRBS23 = 5
+    """The same of x^23 + x^18 + 1."""
+    PRBS31 = 6
+    """The same of x^31 + x^28 + 1."""
+    OFF = 7
+    """Lanes at their idle levels; no pulse is sent, while pulse indices go on."""
+
+
+class RandomOrigin(IntEnum):
+    """Where random bits come from. Only the chips' can become key."""
+
+    CHIP_A = 0
+    """The first random-number chip alone."""
+    CHIP_B = 1
+    """The second random-number chip alone."""
+    BOTH = 2
+    """Exclusive-or of both chips: random as long as one of them is, if they are independent."""
+    HOST = 3
+    """Words the host writes, for replay and tests; never key."""
+    RING = 4
+    """Ring oscillators in the part, for demonstrations; never key."""
