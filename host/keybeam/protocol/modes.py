@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-__all__ = ["PatternMode", "RandomOrigin"]
+__all__ = ["PatternMode", "RandomOrigin", "StartCondition"]
 
 
 class PatternMode(IntEnum):
@@ -39,3 +39,14 @@ class RandomOrigin(IntEnum):
     """Words the host writes, for replay and tests; never key."""
     RING = 4
     """Ring oscillators in the part, for demonstrations; never key."""
+
+
+class StartCondition(IntEnum):
+    """What a pattern that was told to run waits for before it starts at a frame border."""
+
+    COMMAND = 0
+    """Nothing: it starts at the next frame border."""
+    PPS = 1
+    """A rising edge of the pulse-per-second input: it starts at the next border after it."""
+    FRAME = 2
+    """A value of the frame counter: it starts with the frame of that counter."""
