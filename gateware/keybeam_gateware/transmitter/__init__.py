@@ -2,8 +2,8 @@
 
 from keybeam_gateware.transmitter.core import DEFAULT_LOG_FRAMES, RANDOM_WORD_BITS, TransmitterCore
 from keybeam_gateware.transmitter.framer import PAYLOAD_BUFFER_BYTES
+from keybeam_gateware.transmitter.log import GUARD_WORDS
 from keybeam_gateware.transmitter.sequencer import LANES_LAYOUT
-from keybeam_gateware.transmitter.state_log import GUARD_WORDS
 
 __all__ = [
     "DEFAULT_LOG_FRAMES",

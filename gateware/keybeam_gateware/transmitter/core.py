@@ -12,9 +12,9 @@ from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
 from keybeam_gateware.transmitter.framer import FRAMER_LATENCY, PAYLOAD_BUFFER_BYTES, Framer
 from keybeam_gateware.transmitter.gearbox import Gearbox
 from keybeam_gateware.transmitter.layouts import CYCLE_BITS, TIME_LAYOUT
+from keybeam_gateware.transmitter.log import StateLog
 from keybeam_gateware.transmitter.registers import REGISTER_ADDRESS_BITS, TransmitterRegisters
 from keybeam_gateware.transmitter.sequencer import LANES_LAYOUT, SEQUENCER_LATENCY, Sequencer
-from keybeam_gateware.transmitter.state_log import StateLog
 from keybeam_gateware.transmitter.symbol_map import SymbolMap
 from keybeam_gateware.transmitter.timebase import Timebase
 

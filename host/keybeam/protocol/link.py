@@ -109,6 +109,8 @@ class LookupStatus(IntEnum):
     """Not sent yet."""
     NOT_KEY = 3
     """The symbol was sent at that index, in a frame that must not become key."""
+    LOST = 4
+    """Sent in a frame of which a part could not be kept, or the memory does not answer."""
 
 
 class LinkFrameError(ValueError):
