@@ -36,7 +36,7 @@ class Link(wiring.Component):
     transmitter_streams : bool
         Whether there are `lookup`, `symbol`, `payload` and `payload_free`.
     receiver_streams : bool
-        Whether there are `records` and `message`.
+        Whether there are `records`.
     flush_cycles : int
         Longest time that a record or message byte waits for a full frame, in clock cycles.
 
@@ -56,10 +56,10 @@ class Link(wiring.Component):
         Bytes for the downlink; a frame of them starts only if `payload_free` is enough for it.
     payload_free : In(16)
         Bytes for which there is room; may lag by three cycles.
+    message : In(stream.Signature(unsigned(8)))
+        Bytes of the payload stream received over the optical line.
     records : In(stream.Signature(unsigned(64)))
         Tag records.
-    message : In(stream.Signature(unsigned(8)))
-        Bytes of the received payload stream.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Link(wiring.Component):
             "dropped": Out(1),
             "spoilt": Out(1),
             "lost": Out(1),
+            "message": In(stream.Signature(unsigned(8))),
         }
         if transmitter_streams:
             members |= {
@@ -93,7 +94,6 @@ class Link(wiring.Component):
         if receiver_streams:
             members |= {
                 "records": In(stream.Signature(unsigned(8 * RECORD_BYTES))),
-                "message": In(stream.Signature(unsigned(8))),
             }
         super().__init__(members)
 
@@ -147,6 +147,16 @@ class Link(wiring.Component):
         connect(m, sealer.output, encoder.input)
         connect(m, encoder.output, uart.input)
         m.d.comb += self.uart_tx.eq(uart.line)
+        m.submodules.messages = messages = Packer(
+            kind=FrameKind.MESSAGE,
+            item_bits=8,
+            maximum=MESSAGE_MAXIMUM,
+            depth=_MESSAGE_DEPTH,
+            flush_cycles=self._flush_cycles,
+            numbered=False,
+        )
+        connect(m, flipped(self.message), messages.items)
+        connect(m, messages.output, arbiter.second)
         if self._receiver_streams:
             m.submodules.tags = tags = Packer(
                 kind=FrameKind.TAGS,
@@ -156,15 +166,5 @@ class Link(wiring.Component):
                 flush_cycles=self._flush_cycles,
                 numbered=True,
             )
-            m.submodules.messages = messages = Packer(
-                kind=FrameKind.MESSAGE,
-                item_bits=8,
-                maximum=MESSAGE_MAXIMUM,
-                depth=_MESSAGE_DEPTH,
-                flush_cycles=self._flush_cycles,
-                numbered=False,
-            )
             connect(m, flipped(self.records), tags.items)
-            connect(m, flipped(self.message), messages.items)
             connect(m, tags.output, arbiter.first)
-            connect(m, messages.output, arbiter.second)

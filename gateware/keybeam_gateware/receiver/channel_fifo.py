@@ -12,9 +12,9 @@ from keybeam.protocol.records import (
     Channel,
     RecordType,
 )
+from keybeam_gateware.pipeline import delayed
 
 from .events import EventSignature, HeadSignature
-from .pipeline import delayed
 
 __all__ = ["ChannelFifo"]
 

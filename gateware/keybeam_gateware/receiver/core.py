@@ -12,17 +12,14 @@ from keybeam.protocol.records import (
     Channel,
     RecordType,
 )
+from keybeam_gateware.counters import SnapshotCounter
+from keybeam_gateware.line import LineReceiver
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
 
 from . import registers
 from .channel_fifo import ChannelFifo
-from .counters import SnapshotCounter
-from .data_recovery import DataRecovery
-from .deframer import Deframer
-from .frame_aligner import FrameAligner
 from .markers import EpochSource, FenceSource
 from .merge import TimeOrderedMerge
-from .sync_extractor import SyncExtractor
 from .tagger import SampledTagger
 
 __all__ = ["MERGE_LATENCY", "ReceiverCore"]
@@ -108,6 +105,7 @@ class ReceiverCore(wiring.Component):
         self._channels = builder.add("channels", registers.Channels())
         self._line = builder.add("line", registers.Line())
         self._sync = builder.add("sync", registers.Sync())
+        self._sync_word = builder.add("sync_word", registers.SyncWord())
         self._epoch = builder.add("epoch", registers.Epoch())
         self._fence = builder.add("fence", registers.Fence())
         self._status = builder.add("status", registers.Status())
@@ -188,68 +186,55 @@ class ReceiverCore(wiring.Component):
 
     def _receive_line(self, m: Module, fifo: ChannelFifo, cycle: Signal, snapshot: Signal) -> None:
         """Recover the downlink's bits, sync words and frames."""
-        m.submodules.recovery = recovery = DataRecovery()
-        m.submodules.extractor = extractor = SyncExtractor(frame_bits=self._frame_bits)
-        m.submodules.aligner = aligner = FrameAligner()
-        m.submodules.deframer = deframer = Deframer(frame_bits=self._frame_bits)
+        m.submodules.line = line = LineReceiver(frame_bits=self._frame_bits)
         m.d.comb += [
-            recovery.line.eq(self.line),
-            recovery.cycle.eq(cycle),
-            recovery.threshold.eq(self._line.f.hysteresis.data),
-            extractor.cycle.eq(cycle),
-            *(getattr(extractor, name).eq(field.data) for (name,), field in self._sync),
-            aligner.start.eq(extractor.event),
-            aligner.first_bit.eq(extractor.first_bit),
-            deframer.valid.eq(aligner.valid),
-            deframer.data.eq(aligner.data),
-            deframer.first.eq(aligner.first),
+            line.line.eq(self.line),
+            line.cycle.eq(cycle),
+            line.hysteresis.eq(self._line.f.hysteresis.data),
+            line.word.eq(self._sync_word.f.word.data),
+            *(getattr(line, name).eq(field.data) for (name,), field in self._sync),
         ]
-        for receiver in (extractor, aligner):
-            m.d.comb += [
-                getattr(receiver.recovered, name).eq(getattr(recovery.recovered, name))
-                for name in ("count", "bits", "starts")
-            ]
-        connect(m, deframer.message, flipped(self.message))
+        connect(m, line.message, flipped(self.message))
 
         # The sum that gives an event's time is settled a cycle after the event.
         events = fifo.events
         m.d.sync += [
-            events.valid.eq(extractor.event),
-            events.coarse.eq(extractor.coarse),
-            events.fine.eq(extractor.phase << (SAMPLED_FINE_STEP.bit_length() - 1)),
+            events.valid.eq(line.event),
+            events.coarse.eq(line.coarse),
+            events.fine.eq(line.phase << (SAMPLED_FINE_STEP.bit_length() - 1)),
             events.horizon.eq(cycle - SYNC_AGE),
-            fifo.flag.eq(extractor.flywheel),
+            fifo.flag.eq(line.flywheel),
         ]
         m.d.comb += [
             events.weight.eq(1),
-            fifo.attach.eq(deframer.header),
-            fifo.attached_body.eq(Cat(deframer.counter, deframer.flags)),
-            fifo.attached_flag.eq(deframer.header_valid),
+            fifo.attach.eq(line.header),
+            fifo.attached_body.eq(Cat(line.counter, line.flags)),
+            fifo.attached_flag.eq(line.header_valid),
         ]
-        header_bad = deframer.header & ~deframer.header_valid
-        flywheel = extractor.event & extractor.flywheel
+        header_bad = line.header & ~line.header_valid
+        flywheel = line.event & line.flywheel
         signal_before = Signal()
-        m.d.sync += signal_before.eq(recovery.signal)
+        m.d.sync += signal_before.eq(line.signal)
         sticky = self._events.f
         m.d.comb += [
-            self._status.f.signal.r_data.eq(recovery.signal),
-            self._status.f.sync_state.r_data.eq(extractor.state.as_value()),
-            sticky.signal_lost.set.eq(signal_before & ~recovery.signal),
-            sticky.lock_lost.set.eq(extractor.lost_lock),
+            self._status.f.signal.r_data.eq(line.signal),
+            self._status.f.sync_state.r_data.eq(line.state.as_value()),
+            sticky.signal_lost.set.eq(signal_before & ~line.signal),
+            sticky.lock_lost.set.eq(line.lost_lock),
             sticky.flywheel.set.eq(flywheel),
             sticky.header_bad.set.eq(header_bad),
-            sticky.frame_bad.set.eq(deframer.bad),
-            sticky.message_dropped.set.eq(deframer.dropped),
+            sticky.frame_bad.set.eq(line.bad),
+            sticky.message_dropped.set.eq(line.dropped),
         ]
         for name, increment in {
-            "bit_slips": recovery.slipped,
-            "syncs_seen": extractor.event & ~extractor.flywheel,
+            "bit_slips": line.slipped,
+            "syncs_seen": line.event & ~line.flywheel,
             "syncs_flywheel": flywheel,
-            "locks_lost": extractor.lost_lock,
+            "locks_lost": line.lost_lock,
             "headers_bad": header_bad,
-            "frames_good": deframer.good,
-            "frames_bad": deframer.bad,
-            "messages_dropped": deframer.dropped,
+            "frames_good": line.good,
+            "frames_bad": line.bad,
+            "messages_dropped": line.dropped,
         }.items():
             self._count(m, name, self._line_counts[name], increment, snapshot)
 

@@ -2,10 +2,10 @@
 
 from amaranth.hdl import unsigned
 
+from keybeam.protocol.downlink import SYNC_BYTES, SYNC_WORD
 from keybeam.protocol.records import COARSE_BITS, Channel
+from keybeam_gateware.line import SyncState
 from keybeam_gateware.soc import csr
-
-from .sync_extractor import SyncState
 
 __all__ = [
     "DEFAULT_EPOCH_UNITS",
@@ -20,6 +20,7 @@ __all__ = [
     "Snapshot",
     "Status",
     "Sync",
+    "SyncWord",
     "Time",
     "counter_register",
 ]
@@ -62,12 +63,23 @@ class Sync(csr.Register, access="rw"):
     lock_tolerance : Wrong bits allowed in a sync word while verifying and when locked, 0 to 15.
     verify_frames : Further sync words, at exactly the length of a frame, that a candidate needs.
     flywheel_frames : Sync words that may be missed in a row before the lock is given up.
+    short : Compare the first 32 bits of `sync_word` only.
     """
 
     search_tolerance: csr.Field(csr.action.RW, 4, init=2)
     lock_tolerance: csr.Field(csr.action.RW, 4, init=8)
     verify_frames: csr.Field(csr.action.RW, 4, init=2)
     flywheel_frames: csr.Field(csr.action.RW, 8, init=4)
+    short: csr.Field(csr.action.RW, 1)
+
+
+class SyncWord(csr.Register, access="rw"):
+    """What stands in the place of the sync word on the downlink.
+
+    word : The sync word, its first bit highest; one of 32 bits is followed by its fill.
+    """
+
+    word: csr.Field(csr.action.RW, 8 * SYNC_BYTES, init=SYNC_WORD)
 
 
 class Status(csr.Register, access="r"):

@@ -8,9 +8,9 @@ from keybeam.protocol.downlink import FrameFlag
 from keybeam.protocol.numbers import FRAME_SLOTS, PULSE_INDEX_BITS
 from keybeam.protocol.records import FRAME_COUNTER_BITS
 from keybeam.protocol.symbols import SYMBOL_BITS, SYMBOLS_PER_WORD
+from keybeam_gateware.line import FRAMER_LATENCY, PAYLOAD_BUFFER_BYTES, Framer
+from keybeam_gateware.randomness.gearbox import Gearbox
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
-from keybeam_gateware.transmitter.framer import FRAMER_LATENCY, PAYLOAD_BUFFER_BYTES, Framer
-from keybeam_gateware.transmitter.gearbox import Gearbox
 from keybeam_gateware.transmitter.layouts import CYCLE_BITS, TIME_LAYOUT
 from keybeam_gateware.transmitter.log import StateLog
 from keybeam_gateware.transmitter.registers import REGISTER_ADDRESS_BITS, TransmitterRegisters
@@ -148,7 +148,9 @@ class TransmitterCore(wiring.Component):
         m.submodules.framer = framer = Framer()
         connect(m, flipped(self.payload), framer.payload)
         m.d.comb += [
-            framer.time.eq(timebase.time),
+            framer.cycle.eq(timebase.time.cycle),
+            framer.counter.eq(timebase.time.frame),
+            framer.sync.eq(registers.sync_word.f.word.data),
             framer.flags.eq(
                 Mux(timebase.time.running, FrameFlag.RUNNING, 0)
                 | Mux(registers.control.f.not_key.data, FrameFlag.NOT_KEY, 0)

@@ -2,6 +2,7 @@
 
 from amaranth import unsigned
 
+from keybeam.protocol.downlink import SYNC_BYTES, SYNC_WORD
 from keybeam.protocol.numbers import PULSE_INDEX_BITS
 from keybeam.protocol.records import FRAME_COUNTER_BITS
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
@@ -98,6 +99,15 @@ class StopAfter(csr.Register, access="rw"):
     frames: csr.Field(csr.action.RW, unsigned(32))
 
 
+class SyncWord(csr.Register, access="rw"):
+    """What stands in the place of the sync word in the frames that are sent.
+
+    word : The sync word, its first bit highest; one of 32 bits is followed by its fill.
+    """
+
+    word: csr.Field(csr.action.RW, 8 * SYNC_BYTES, init=SYNC_WORD)
+
+
 class Log(csr.Register, access="r"):
     """The state log.
 
@@ -138,6 +148,7 @@ class TransmitterRegisters:
         self.underflow = builder.add("underflow", Underflow())
         self.start_counter = builder.add("start_counter", StartCounter())
         self.stop_after = builder.add("stop_after", StopAfter())
+        self.sync_word = builder.add("sync_word", SyncWord())
         self.log = builder.add("log", Log())
         self.payload = builder.add("payload", Payload())
         self.bridge = csr.Bridge(builder.as_memory_map())

@@ -44,7 +44,9 @@ def _table(rows: list[tuple[str, str, str]], kind: str) -> list[str]:
 
 
 def _shown(name: str, value: object) -> str:
-    is_pattern = name.endswith(("MASK", "SYNC_WORD", "POLYNOMIAL", "MAGIC", "SEED", "INITIAL"))
+    is_pattern = name.endswith(
+        ("MASK", "SYNC_WORD", "SYNC_FILL", "POLYNOMIAL", "MAGIC", "SEED", "INITIAL")
+    )
     return f"{value:#x}" if is_pattern else str(value)
 
 

@@ -3,7 +3,7 @@
 =============  ======  ==========  =================================================
 bytes          length  scrambled   content
 =============  ======  ==========  =================================================
-0 to 7         8       no          sync word `SYNC_WORD`
+0 to 7         8       no          sync word (`sync_region`)
 8 to 13        6       yes         frame counter
 14             1       yes         mode flags (`FrameFlag`)
 15             1       yes         format version `FRAME_VERSION`
@@ -42,8 +42,11 @@ __all__ = [
     "PAYLOAD_BYTES",
     "SCRAMBLER_SEED",
     "SCRAMBLER_TAPS",
+    "SHORT_SYNC_WORD",
     "SYNC_BYTES",
+    "SYNC_FILL",
     "SYNC_WORD",
+    "SYNC_ZEROS_MAXIMUM",
     "DownlinkFrame",
     "FrameFlag",
     "crc16",
@@ -51,6 +54,7 @@ __all__ = [
     "decode_frame",
     "encode_frame",
     "scrambler_bits",
+    "sync_region",
 ]
 
 FRAME_BYTES = FRAME_BITS // 8
@@ -64,12 +68,47 @@ SYNC_WORD = 0x034776C7_272895B0
 """The sync word, sent most significant bit first: the 64-bit attached sync marker of CCSDS 131.0-B,
 section 9, chosen there for its low self-correlation."""
 
+SHORT_SYNC_WORD = 0x1ACFFC1D
+"""A sync word of 32 bits: the attached sync marker of CCSDS 131.0-B for frames without turbo or
+low-density parity-check code."""
+
+SYNC_FILL = 0x5A5A5A5A
+"""What follows a sync word of 32 bits: as many bits with many edges, which are not compared."""
+
+SYNC_ZEROS_MAXIMUM = 7
+"""Zeros with which a sync word may begin at most. It must begin with one at least: the edge to its
+first one, which is there whatever was sent before, gives the word its time."""
+
 SCRAMBLER_TAPS = (14, 15)
 SCRAMBLER_SEED = 0b000_0000_1010_1001
 """Start of the register: bit k-1 is stage k."""
 
 CRC16_POLYNOMIAL, CRC16_INITIAL = 0x1021, 0xFFFF
 CRC32_POLYNOMIAL = 0x04C11DB7
+
+
+def sync_region(word: int, bits: int = 64) -> int:
+    """Give the 64 line bits in the place of the sync word.
+
+    Parameters
+    ----------
+    word : int
+        The sync word; its first bit must be 0, one of its first eight bits 1.
+    bits : int
+        Its length, 64 or 32; `SYNC_FILL` follows one of 32 bits.
+
+    Raises
+    ------
+    ValueError
+        If the word has another length, or no edge to take its time from.
+    """
+    if bits not in (32, 64) or not 0 <= word < 1 << bits:
+        raise ValueError(f"sync word {word:#x} must have 32 or 64 bits")
+    if not 1 <= bits - word.bit_length() <= SYNC_ZEROS_MAXIMUM:
+        raise ValueError(
+            f"sync word {word:#x} must begin with 1 to {SYNC_ZEROS_MAXIMUM} zeros and then a 1"
+        )
+    return word if bits == 64 else word << 32 | SYNC_FILL
 
 
 class FrameFlag(IntFlag):
@@ -132,13 +171,15 @@ def scrambler_bits() -> NDArray[np.uint8]:
     return out
 
 
-def encode_frame(frame: DownlinkFrame) -> NDArray[np.uint8]:
+def encode_frame(frame: DownlinkFrame, sync: int = SYNC_WORD) -> NDArray[np.uint8]:
     """Line bits of a frame.
 
     Parameters
     ----------
     frame : DownlinkFrame
         Payload of at most `PAYLOAD_BYTES` bytes.
+    sync : int
+        What stands in the place of the sync word, as `sync_region` gives it.
 
     Returns
     -------
@@ -156,7 +197,7 @@ def encode_frame(frame: DownlinkFrame) -> NDArray[np.uint8]:
     head += bytes([frame.flags, FRAME_VERSION]) + len(frame.payload).to_bytes(2, "big")
     body = head + crc16(head).to_bytes(2, "big") + frame.payload.ljust(PAYLOAD_BYTES, b"\0")
     body += crc32(body).to_bytes(4, "big")
-    bits = np.unpackbits(np.frombuffer(SYNC_WORD.to_bytes(SYNC_BYTES, "big") + body, np.uint8))
+    bits = np.unpackbits(np.frombuffer(sync.to_bytes(SYNC_BYTES, "big") + body, np.uint8))
     bits[8 * SYNC_BYTES :] ^= scrambler_bits()
     return bits
 

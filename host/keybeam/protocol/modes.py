@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-__all__ = ["PatternMode", "RandomOrigin", "StartCondition"]
+__all__ = ["PRBS_TAPS", "PatternMode", "RandomOrigin", "StartCondition"]
 
 
 class PatternMode(IntEnum):
@@ -24,6 +24,17 @@ class PatternMode(IntEnum):
     """The same of x^31 + x^28 + 1."""
     OFF = 7
     """Lanes at their idle levels; no pulse is sent, while pulse indices go on."""
+
+
+PRBS_TAPS = {
+    PatternMode.PRBS7: (7, 6),
+    PatternMode.PRBS15: (15, 14),
+    PatternMode.PRBS23: (23, 18),
+    PatternMode.PRBS31: (31, 28),
+}
+"""Each bit of a pseudo-random sequence is the exclusive-or of those that came so many bits before
+it (ITU-T O.150, whose inversion of some sequences is left out). A sequence begins as if ones had
+come before it."""
 
 
 class RandomOrigin(IntEnum):

@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.records import COARSE_BITS, SAMPLED_FINE_STEP
-from keybeam_gateware.receiver.data_recovery import DataRecovery, recovered_bits
+from keybeam_gateware.line.data_recovery import DataRecovery, recovered_bits
 from keybeam_gateware.receiver.events import EventSignature
 from keybeam_gateware.receiver.tagger import SampledTagger
 from keybeam_sim.simulators import emit_verilog, run_cocotb

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keybeam_gateware.receiver.data_recovery import DataRecovery
+from keybeam_gateware.line.data_recovery import DataRecovery
 
 SETTLE = 150
 """Bits after which the phase has found its place: eight votes, every second bit an edge."""

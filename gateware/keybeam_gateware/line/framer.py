@@ -15,14 +15,15 @@ from keybeam.protocol.downlink import (
     SYNC_BYTES,
     SYNC_WORD,
 )
-from keybeam_gateware.transmitter.layouts import TIME_LAYOUT
-from keybeam_gateware.transmitter.payload_buffer import PayloadBuffer
-from keybeam_gateware.transmitter.serial_crc import SerialCRC
+from keybeam.protocol.numbers import FRAME_BITS
+from keybeam.protocol.records import FRAME_COUNTER_BITS
+from keybeam_gateware.line.payload_buffer import PayloadBuffer
+from keybeam_gateware.line.serial_crc import SerialCRC
 
 __all__ = ["FRAMER_LATENCY", "PAYLOAD_BUFFER_BYTES", "Framer"]
 
 FRAMER_LATENCY = 5
-"""Cycles from `Framer.time` to `Framer.line`."""
+"""Cycles from `Framer.cycle` to `Framer.line`."""
 
 PAYLOAD_BUFFER_BYTES = 2048
 """Payload bytes that wait for their frame at most; more than a frame takes."""
@@ -45,8 +46,12 @@ class Framer(wiring.Component):
 
     Members
     -------
-    time : In(TIME_LAYOUT)
-        Frame, and number of the line bit in it.
+    cycle : In(range(FRAME_BITS))
+        Number of the line bit in its frame.
+    counter : In(48)
+        Frame counter.
+    sync : In(64)
+        What stands in the place of the sync word (`keybeam.protocol.downlink.sync_region`).
     flags : In(8)
         `FrameFlag` of the header.
     payload : In(stream.Signature(unsigned(8)))
@@ -54,10 +59,12 @@ class Framer(wiring.Component):
     level : Out(range(PAYLOAD_BUFFER_BYTES + 1))
         Payload bytes that wait; lags by a cycle.
     line : Out(1)
-        The line bit, `FRAMER_LATENCY` cycles after `time`; from a register.
+        The line bit, `FRAMER_LATENCY` cycles after `cycle`; from a register.
     """
 
-    time: In(TIME_LAYOUT)
+    cycle: In(range(FRAME_BITS))
+    counter: In(FRAME_COUNTER_BITS)
+    sync: In(8 * SYNC_BYTES, init=SYNC_WORD)
     flags: In(8)
     payload: In(stream.Signature(8))
     level: Out(range(PAYLOAD_BUFFER_BYTES + 1))
@@ -90,7 +97,7 @@ class Framer(wiring.Component):
 
     def _plain(self, m):
         """Bits before check sums and scrambling, and the part each belongs to."""
-        cycle = self.time.cycle
+        cycle = self.cycle
         at_sync, at_header, at_byte = Signal(), Signal(), Signal()
         placed, part = Signal(_PART), Signal(_PART)
         with m.If(cycle == 0):
@@ -111,10 +118,10 @@ class Framer(wiring.Component):
         ]
 
         length, byte = self._next_byte(m, at_header, at_byte & placed.payload)
-        header = Cat(length, Const(FRAME_VERSION, 8), self.flags, self.time.frame)
+        header = Cat(length, Const(FRAME_VERSION, 8), self.flags, self.counter)
         bits = Signal(len(header))
         with m.If(at_sync):
-            m.d.sync += bits.eq(SYNC_WORD << len(bits) - 8 * SYNC_BYTES)
+            m.d.sync += bits.eq(self.sync << len(bits) - 8 * SYNC_BYTES)
         with m.Elif(at_header):
             m.d.sync += bits.eq(header)
         with m.Elif(at_byte & placed.payload):

@@ -4,8 +4,9 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from keybeam_gateware.pipeline import delayed
+
 from .data_recovery import recovered_bits
-from .pipeline import delayed
 from .sync_extractor import BIT_NUMBER_BITS
 
 __all__ = ["FrameAligner"]

@@ -13,10 +13,10 @@ from keybeam.protocol.downlink import (
     decode_frame,
     encode_frame,
 )
-from keybeam_gateware.receiver.data_recovery import recovered_bits
-from keybeam_gateware.receiver.deframer import Deframer
-from keybeam_gateware.receiver.frame_aligner import FrameAligner
-from keybeam_gateware.receiver.message_buffer import MessageBuffer
+from keybeam_gateware.line.data_recovery import recovered_bits
+from keybeam_gateware.line.deframer import Deframer
+from keybeam_gateware.line.frame_aligner import FrameAligner
+from keybeam_gateware.line.message_buffer import MessageBuffer
 
 SHORT = 4096
 """Line bits of a frame where its length does not matter."""

@@ -4,12 +4,13 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
+from keybeam.protocol.downlink import SYNC_WORD
 from keybeam.protocol.numbers import FRAME_BITS
 from keybeam.protocol.records import COARSE_BITS
+from keybeam_gateware.pipeline import delayed
 
-from .correlator import FIRST_ONE, SYNC_BITS, SyncCorrelator
+from .correlator import SYNC_BITS, SyncCorrelator
 from .data_recovery import DataRecovery, recovered_bits
-from .pipeline import delayed
 
 __all__ = ["BIT_NUMBER_BITS", "SyncExtractor", "SyncState"]
 
@@ -38,9 +39,9 @@ class SyncExtractor(wiring.Component):
     does not come, its place and time go on by the recovered bit clock (flywheel); after more than
     `flywheel_frames` words missed in a row the search begins again.
 
-    The time of a word is that of the first sample of its first one (after `FIRST_ONE` zeros, so
-    there is an edge) less `FIRST_ONE` bits of four samples: the first sample of the word's first
-    bit.
+    The time of a word is that of the first sample of its first one (after zeros, so there is an
+    edge) less as many bits of four samples as there are zeros: the first sample of the word's
+    first bit.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ class SyncExtractor(wiring.Component):
         Line bits, straight from the data recovery.
     cycle : In(40)
         Number of the cycle whose samples enter the data recovery now.
+    word, short : In(64), In(1)
+        The sync word, see `SyncCorrelator`.
     search_tolerance, lock_tolerance : In(4)
         Wrong bits allowed in a sync word.
     verify_frames : In(4)
@@ -79,6 +82,8 @@ class SyncExtractor(wiring.Component):
             {
                 "recovered": In(recovered_bits()),
                 "cycle": In(COARSE_BITS),
+                "word": In(SYNC_BITS, init=SYNC_WORD),
+                "short": In(1),
                 "search_tolerance": In(4),
                 "lock_tolerance": In(4),
                 "verify_frames": In(4),
@@ -97,6 +102,7 @@ class SyncExtractor(wiring.Component):
         m = Module()
         m.submodules.correlator = correlator = SyncCorrelator()
         wiring.connect(m, wiring.flipped(self.recovered), correlator.recovered)
+        m.d.comb += [correlator.word.eq(self.word), correlator.short.eq(self.short)]
         searching = Signal()
         m.d.comb += searching.eq(self.state == SyncState.SEARCH)
         m.d.sync += correlator.tolerance.eq(
@@ -199,8 +205,8 @@ class SyncExtractor(wiring.Component):
         """Make the full times of the windows from the four bits that went along with their bits.
 
         Let c be the cycle in which a window's last bit was sampled. The bit in the place of the
-        word's first one began at sample 4c less 4 (SYNC_BITS - 1 - FIRST_ONE), give or take 7: that
-        makes its number unique modulo 16.
+        word's first one, after z zeros, began at sample 4c less 4 (SYNC_BITS - 1 - z), give or take
+        7: that makes its number unique modulo 16.
 
         Returns
         -------
@@ -211,17 +217,19 @@ class SyncExtractor(wiring.Component):
         """
         # Cycles from sampling to the correlator's outputs, delayed by two; stage 4 is a cycle on.
         age = DataRecovery.LATENCY + correlator.LATENCY + 2
-        earliest = -4 * (SYNC_BITS - 1 - FIRST_ONE) - 7
-        # First sample of the word = 4c + earliest + difference - 4 FIRST_ONE.
-        before, shift = divmod(earliest - 4 * FIRST_ONE, 4)
+        earliest = -4 * (SYNC_BITS - 1) - 7
+        # First sample of the word = 4c + earliest + difference.
+        before, shift = divmod(earliest, 4)
         origin = Signal(COARSE_BITS)
         m.d.sync += origin.eq(self.cycle + (before - age))
+        turns = Signal(2)
+        m.d.comb += turns.eq(self.cycle + correlator.zeros)
         offsets = []
         for window in range(2):
             difference = Signal(4, name=f"difference_{window}")
             offset = Signal(5, name=f"offset_{window}")
             start = delayed(m, correlator.starts[window], 2)
-            m.d.comb += difference.eq(start - (self.cycle[:2] << 2) - (earliest - 4 * age))
+            m.d.comb += difference.eq(start - (turns << 2) - (earliest - 4 * age))
             m.d.sync += offset.eq(difference + shift)
             offsets.append(offset)
         return offsets, origin

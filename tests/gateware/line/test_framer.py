@@ -13,8 +13,8 @@ from keybeam.protocol.downlink import (
     encode_frame,
 )
 from keybeam.protocol.numbers import FRAME_BITS
-from keybeam_gateware.transmitter.framer import FRAMER_LATENCY, PAYLOAD_BUFFER_BYTES, Framer
-from keybeam_gateware.transmitter.payload_buffer import PayloadBuffer
+from keybeam_gateware.line.framer import FRAMER_LATENCY, PAYLOAD_BUFFER_BYTES, Framer
+from keybeam_gateware.line.payload_buffer import PayloadBuffer
 from keybeam_gateware.transmitter.timebase import Timebase
 
 
@@ -28,7 +28,10 @@ class TimedFramer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules += [self.timebase, self.framer]
-        m.d.comb += self.framer.time.eq(self.timebase.time)
+        m.d.comb += [
+            self.framer.cycle.eq(self.timebase.time.cycle),
+            self.framer.counter.eq(self.timebase.time.frame),
+        ]
         return m
 
 

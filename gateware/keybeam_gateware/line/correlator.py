@@ -1,20 +1,18 @@
 """Comparison of the last 64 line bits with the sync word."""
 
-from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from keybeam.protocol.downlink import SYNC_BYTES, SYNC_WORD
+from keybeam.protocol.downlink import SYNC_BYTES, SYNC_WORD, SYNC_ZEROS_MAXIMUM
+from keybeam_gateware.pipeline import delayed
 
 from .data_recovery import SAMPLE_NUMBER_BITS, recovered_bits
-from .pipeline import delayed
 
-__all__ = ["FIRST_ONE", "SYNC_BITS", "SyncCorrelator"]
+__all__ = ["SYNC_BITS", "SyncCorrelator"]
 
 SYNC_BITS = 8 * SYNC_BYTES
-FIRST_ONE = SYNC_BITS - SYNC_WORD.bit_length()
-"""Bits of the sync word before its first one. That one begins with the word's first edge which
-is there whatever was sent before, so the time of the word is taken from it."""
+SHORT_BITS = 32
 
 
 class SyncCorrelator(wiring.Component):
@@ -28,8 +26,16 @@ class SyncCorrelator(wiring.Component):
     -------
     recovered : In(recovered_bits())
         Line bits.
+    word : In(64)
+        The sync word, its first bit highest (`keybeam.protocol.downlink.sync_region`). It may
+        change only while nothing matters.
+    short : In(1)
+        Only the first 32 bits of the word are compared.
     tolerance : In(4)
         Wrong bits with which the word still matches, 0 to 15.
+    zeros : Out(3)
+        Zeros with which the word begins. The one after them begins with the word's first edge
+        which is there whatever was sent before, so the time of the word is taken from it.
     count : Out(2)
         Bits that the cycle brought: 0, 1, 2.
     match : Out(2)
@@ -40,10 +46,13 @@ class SyncCorrelator(wiring.Component):
         the windows `previous` and `last`.
     """
 
-    LATENCY = 7
+    LATENCY = 8
 
     recovered: In(recovered_bits())
+    word: In(SYNC_BITS, init=SYNC_WORD)
+    short: In(1)
     tolerance: In(4)
+    zeros: Out(range(SYNC_ZEROS_MAXIMUM + 1))
     count: Out(range(3))
     match: Out(2)
     starts: Out(data.ArrayLayout(unsigned(SAMPLE_NUMBER_BITS), 2))
@@ -52,9 +61,8 @@ class SyncCorrelator(wiring.Component):
         m = Module()
         new = self.recovered
         # Stage 1: the newest bit is in place 0.
-        first_one = SYNC_BITS - 1 - FIRST_ONE
         bits = Signal(SYNC_BITS + 1)
-        starts = Signal(data.ArrayLayout(unsigned(SAMPLE_NUMBER_BITS), first_one + 2))
+        starts = Signal(data.ArrayLayout(unsigned(SAMPLE_NUMBER_BITS), SYNC_BITS + 1))
         count = Signal(range(3))
         m.d.sync += count.eq(new.count)
         with m.If(new.count == 1):
@@ -67,10 +75,20 @@ class SyncCorrelator(wiring.Component):
                 bits.eq(Cat(new.bits[1], new.bits[0], bits)),
                 starts.eq(Cat(new.starts[1], new.starts[0], starts)),
             ]
-        # Stages 2 to 6: the number of differing bits, 64 to 16 to 8 to 4 to 2 to 1 summands.
+        for zeros in range(SYNC_ZEROS_MAXIMUM, 0, -1):
+            with m.If(self.word[SYNC_BITS - 1 - zeros]):
+                m.d.sync += self.zeros.eq(zeros)
+        # Stage 2: the differing bits. Then their number, 64 to 16 to 8 to 4 to 2 to 1 summands.
         stages = self.LATENCY - 1
         for window, offset in enumerate((1, 0)):
-            wrong = bits[offset : offset + SYNC_BITS] ^ SYNC_WORD
+            wrong = Signal(SYNC_BITS, name=f"wrong_{window}")
+            compared = Cat((~self.short).replicate(SYNC_BITS - SHORT_BITS), Const(-1, SHORT_BITS))
+            m.d.sync += wrong.eq((bits[offset : offset + SYNC_BITS] ^ self.word) & compared)
+            start = Signal(SAMPLE_NUMBER_BITS, name=f"start_{window}")
+            with m.Switch(self.zeros):
+                for zeros in range(1, SYNC_ZEROS_MAXIMUM + 1):
+                    with m.Case(zeros):
+                        m.d.sync += start.eq(starts[SYNC_BITS - 1 - zeros + offset])
             sums = []
             for place in range(0, SYNC_BITS, 4):
                 nibble = Signal(3, name=f"nibble_{window}_{place}")
@@ -85,6 +103,6 @@ class SyncCorrelator(wiring.Component):
                 sums = pairs
             fresh = delayed(m, (count == 2) if offset else (count != 0), stages - 1)
             m.d.sync += self.match[window].eq(fresh & (sums[0] <= self.tolerance))
-            m.d.comb += self.starts[window].eq(delayed(m, starts[first_one + offset], stages))
+            m.d.comb += self.starts[window].eq(delayed(m, start, stages - 1))
         m.d.comb += self.count.eq(delayed(m, count, stages))
         return m

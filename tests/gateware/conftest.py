@@ -1,4 +1,4 @@
-"""What the tests of the receiver share: a clock, sampled lines, and frames of any length."""
+"""What the tests of the gateware share: a clock, streams with back-pressure, sampled lines."""
 
 from types import SimpleNamespace
 
@@ -52,6 +52,33 @@ def _run(component, *testbenches, background=()):
     simulator.run()
 
 
+async def _send(ctx, port, values, pause):
+    """Put values into a stream; `pause` tells before each whether to wait a cycle."""
+    for value in values:
+        while pause():
+            await ctx.tick()
+        ctx.set(port.payload, value)
+        ctx.set(port.valid, 1)
+        await ctx.tick().until(port.ready)
+        ctx.set(port.valid, 0)
+
+
+async def _receive(ctx, port, count, pause):
+    """Take `count` values from a stream; checks that an offered value stays until it is taken."""
+    taken = []
+    offered = None
+    while len(taken) < count:
+        ready = not pause()
+        ctx.set(port.ready, ready)
+        _, _, valid, value = await ctx.tick().sample(port.valid, port.payload)
+        assert offered is None or (valid and value == offered)
+        offered = value if valid and not ready else None
+        if valid and ready:
+            taken.append(value)
+    ctx.set(port.ready, 0)
+    return taken
+
+
 def _sample_line(bits, *, offset=0.0, start=0.0, jitter=0.0, rng=None, cycles=None):
     """Sample line bits four times a cycle.
 
@@ -85,5 +112,14 @@ def _short_frame(frame, frame_bits):
 
 @pytest.fixture
 def bench():
-    """Run a component (`run`, `play`) and make lines (`sample_line`, `frame`)."""
-    return SimpleNamespace(run=_run, play=_play, sample_line=_sample_line, frame=_short_frame)
+    """Run a component (`run`, `play`), move values through streams (`send`, `receive`), and make
+    lines (`sample_line`, `frame`).
+    """
+    return SimpleNamespace(
+        run=_run,
+        play=_play,
+        send=_send,
+        receive=_receive,
+        sample_line=_sample_line,
+        frame=_short_frame,
+    )

@@ -3,9 +3,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keybeam.protocol.downlink import SYNC_WORD
-from keybeam_gateware.receiver.data_recovery import DataRecovery
-from keybeam_gateware.receiver.sync_extractor import SyncExtractor, SyncState
+from keybeam.protocol.downlink import SHORT_SYNC_WORD, SYNC_WORD, sync_region
+from keybeam_gateware.line.data_recovery import DataRecovery
+from keybeam_gateware.line.sync_extractor import SyncExtractor, SyncState
 
 FRAME = 256
 SYNC = np.array([SYNC_WORD >> (63 - place) & 1 for place in range(64)])
@@ -17,10 +17,10 @@ SETTINGS = {
 }
 
 
-def make_frames(count, rng):
+def make_frames(count, rng, sync=SYNC):
     """Frames of random bits behind sync words, shape (count, FRAME)."""
     bits = rng.integers(0, 2, (count, FRAME))
-    bits[:, :64] = SYNC
+    bits[:, : len(sync)] = sync
     return bits
 
 
@@ -92,6 +92,35 @@ def test_every_word_after_verification_is_reported_with_its_time(bench, pattern)
     assert ends(found) == begins
     assert not any(event.flywheel for event in found.events)
     assert [event.time for event in found.events] == [found.first[b + 6] - 24 for b in begins]
+
+
+@pytest.mark.parametrize("zeros", range(1, 8))
+def test_any_word_that_begins_with_zeros_is_timed_by_its_first_edge(bench, zeros):
+    rng = np.random.default_rng(10 + zeros)
+    word = sync_region((SYNC_WORD | 1 << 63) >> zeros & (1 << 64) - 1)
+    sync = np.array([word >> (63 - place) & 1 for place in range(64)])
+    assert not sync[:zeros].any()
+    assert sync[zeros]
+    bits = make_frames(6, rng, sync).ravel()
+    found = extract(bench, bits, pattern="none, one or two", seed=zeros, word=word)
+    begins = [FRAME * frame for frame in range(2, 6)]
+    assert ends(found) == begins
+    expected = [found.first[begin + zeros] - 4 * zeros for begin in begins]
+    assert [event.time for event in found.events] == expected
+
+
+@pytest.mark.parametrize("wrong_behind", [0, 32])
+def test_of_a_short_word_only_its_own_bits_are_compared(bench, wrong_behind):
+    rng = np.random.default_rng(5)
+    word = sync_region(SHORT_SYNC_WORD, 32)
+    sync = np.array([word >> (63 - place) & 1 for place in range(64)])
+    sync[64 - wrong_behind :] ^= 1
+    lead = 33
+    bits = np.concatenate([rng.integers(0, 2, lead), make_frames(6, rng, sync).ravel()])
+    found = extract(bench, bits, word=word, short=1)
+    assert ends(found) == [lead + FRAME * frame for frame in range(2, 6)]
+    unlike = extract(bench, bits, word=word, short=0)
+    assert bool(unlike.events) == (wrong_behind == 0)
 
 
 @pytest.mark.parametrize(("wrong", "found_at_all"), [(2, True), (3, False)])

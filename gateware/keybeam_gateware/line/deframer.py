@@ -18,9 +18,9 @@ from keybeam.protocol.downlink import (
 )
 from keybeam.protocol.numbers import FRAME_BITS
 from keybeam.protocol.records import FRAME_COUNTER_BITS
+from keybeam_gateware.pipeline import delayed
 
 from .message_buffer import MessageBuffer
-from .pipeline import delayed
 
 __all__ = ["Deframer"]
 
