@@ -167,7 +167,7 @@ class Lookup(wiring.Component):
         return status
 
     def _choose_word(self, m):
-        """The word asked for, two cycles after the memory answered."""
+        """Give the word asked for, two cycles after the memory answered."""
         line, word = Signal(WORD_BITS * self._line_words), Signal(WORD_BITS)
         with m.If(self.read.answered):
             m.d.sync += line.eq(self.read.line)

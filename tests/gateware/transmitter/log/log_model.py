@@ -20,10 +20,7 @@ class LogModel:
         """Take a word; tells whether it completed a line."""
         if first:
             self._first_pending = word, {}
-        if self._first_pending is None:
-            pending = self._symbols
-        else:
-            pending = self._first_pending[1]
+        pending = self._symbols if self._first_pending is None else self._first_pending[1]
         pending[word] = symbols
         if (word + 1) % self._line_words:
             return False
