@@ -104,8 +104,14 @@ class TransmitterCore(wiring.Component):
         m.submodules.symbol_map = symbol_map = SymbolMap()
         m.submodules.sequencer = sequencer = Sequencer()
         m.submodules.log = log = StateLog(self._log_frames)
-        connect(m, flipped(self.random), gearbox.input)
-        connect(m, gearbox.output, symbol_map.random)
+        m.d.comb += [
+            gearbox.input.valid.eq(self.random.valid),
+            gearbox.input.payload.bits.eq(self.random.payload),
+            self.random.ready.eq(gearbox.input.ready),
+            symbol_map.random.valid.eq(gearbox.output.valid),
+            symbol_map.random.payload.eq(gearbox.output.payload.bits),
+            gearbox.output.ready.eq(symbol_map.random.ready),
+        ]
         connect(m, symbol_map.symbols, sequencer.symbols)
         connect(m, flipped(self.lookup), log.index)
         connect(m, log.answer, flipped(self.answer))

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from keybeam_gateware.transmitter.gearbox import Gearbox
+from keybeam_gateware.randomness import Gearbox
 
 WIDTHS = [(64, 16), (16, 64), (3, 5), (5, 3), (7, 7), (8, 12), (12, 8), (1, 4), (4, 1)]
 

@@ -1,0 +1,120 @@
+"""First-in first-out memory for words that cannot wait."""
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+__all__ = ["WordFifo"]
+
+
+def _difference(more: Value, less: Value) -> Value:
+    """Make `more` - `less` of two bits without an adder, so that one adder can take it."""
+    return Cat(more ^ less, less & ~more).as_signed()
+
+
+class WordFifo(wiring.Component):
+    """Keeps words in a memory; one that finds no room is dropped whole, and says so.
+
+    The memory's output passes two registers, so that it can be a block RAM with its output
+    register; the words in them count as well.
+
+    Parameters
+    ----------
+    shape : shape-like
+        A word.
+    depth : int
+        Words of the memory, a power of two, at least 8. No more are ever held.
+
+    Members
+    -------
+    word : In(shape)
+        A word that arrives.
+    arrives : In(1)
+        There is one in this cycle; it cannot wait.
+    half : In(1)
+        Hold no more than half of `depth` words; taken up a cycle later.
+    clear : In(1)
+        Drop all that is held, and what arrives.
+    output : Out(stream.Signature(shape))
+        The oldest word, from registers. It is withdrawn by `clear`.
+    level : Out(range(depth + 1))
+        Words held.
+    dropped : Out(1)
+        The word that arrives in this cycle finds no room.
+    """
+
+    def __init__(self, shape, *, depth: int) -> None:
+        if depth < 8:
+            raise ValueError(f"a FIFO of {depth} words is too short: at least 8")
+        self._depth = depth
+        self._memory = Memory(shape=shape, depth=depth, init=[], attrs={"no_rw_check": 1})
+        # Registers that a proof has to see.
+        self._write_address, self._read_address = (Signal(exact_log2(depth)) for _ in range(2))
+        self._stored = Signal(range(depth + 1))
+        self._some, self._room = Signal(), Signal()
+        self._fetched = Signal(shape, reset_less=True)
+        self._fetched_valid = Signal()
+        super().__init__(
+            {
+                "word": In(shape),
+                "arrives": In(1),
+                "half": In(1),
+                "clear": In(1),
+                "output": Out(stream.Signature(shape)),
+                "level": Out(range(depth + 1)),
+                "dropped": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = self._memory
+        write, read = self._memory.write_port(), self._memory.read_port(domain="comb")
+        accept, fetch, load, taken = Signal(), Signal(), Signal(), Signal()
+        shown = Signal(self.output.payload.shape(), reset_less=True)
+        m.d.comb += [
+            accept.eq(self.arrives & self._room & ~self.clear),
+            self.dropped.eq(self.arrives & ~self._room & ~self.clear),
+            write.en.eq(accept),
+            write.addr.eq(self._write_address),
+            write.data.eq(self.word),
+            read.addr.eq(self._read_address),
+            taken.eq(self.output.valid & self.output.ready),
+            load.eq(self._fetched_valid & (~self.output.valid | taken)),
+            fetch.eq(self._some & (~self._fetched_valid | load)),
+            self.output.payload.eq(shown),
+        ]
+        # Neither flag looks at what happens in its own cycle, and so each leaves a word of margin.
+        limit = self._depth - 1
+        half = Signal()
+        m.d.sync += [
+            half.eq(self.half),
+            self._room.eq((self.level < limit) & ~(half & (self.level >= self._depth // 2 - 1))),
+            self._some.eq((self._stored > 1) | ((self._stored == 1) & ~fetch)),
+            self._write_address.eq(self._write_address + accept),
+            self._read_address.eq(self._read_address + fetch),
+            self._stored.eq(self._stored + _difference(accept, fetch)),
+            self.level.eq(self.level + _difference(accept, taken)),
+            self._fetched_valid.eq(fetch | (self._fetched_valid & ~load)),
+            self.output.valid.eq(load | (self.output.valid & ~taken)),
+        ]
+        with m.If(fetch):
+            m.d.sync += self._fetched.eq(read.data)
+        with m.If(load):
+            m.d.sync += shown.eq(self._fetched)
+        with m.If(self.clear):
+            m.d.sync += [
+                register.eq(0)
+                for register in (
+                    self._write_address,
+                    self._read_address,
+                    self._stored,
+                    self._some,
+                    self.level,
+                    self._fetched_valid,
+                    self.output.valid,
+                )
+            ]
+        return m
