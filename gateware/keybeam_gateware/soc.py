@@ -1,11 +1,8 @@
-"""The register-bus library amaranth_soc, from where it is maintained on PyPI.
+"""The register bus: what describes registers, and how wide the bus is."""
 
-The PyPI package ``amaranth-soc`` is an empty placeholder; ``luna-soc`` carries
-the library. Everything in the gateware takes it from here.
-"""
-
-from luna_soc.gateware.vendor.amaranth_soc import csr
 from luna_soc.gateware.vendor.amaranth_soc.memory import MemoryMap
+
+from keybeam_gateware import csr
 
 __all__ = ["CSR_DATA_WIDTH", "MemoryMap", "csr"]
 

@@ -22,6 +22,10 @@ ACCESS_RESULT = data.StructLayout({"value": CSR_DATA_WIDTH, "error": 8})
 
 _EXISTS, _WRITABLE = 1, 2
 
+_GATHER_CYCLES = 8
+"""How long read data are awaited after the strobe: room for three decoders in a row."""
+assert 3 * csr.Decoder.LATENCY + csr.Bridge.LATENCY <= _GATHER_CYCLES
+
 
 def _permissions(memory_map: MemoryMap) -> list[int]:
     """For each address, whether a register is there and may be written."""
@@ -71,6 +75,7 @@ class RegisterAccess(wiring.Component):
         m.submodules.table = table
         permission = table.read_port()
         may, outside, write = Signal(2), Signal(), Signal()
+        left = Signal(range(_GATHER_CYCLES + 1))
         result = self.result.payload
         m.d.comb += permission.addr.eq(self.bus.addr)
         m.d.sync += [self.bus.r_stb.eq(0), self.bus.w_stb.eq(0)]
@@ -92,22 +97,33 @@ class RegisterAccess(wiring.Component):
                 m.d.sync += may.eq(permission.data)
                 m.next = "STROBE"
             with m.State("STROBE"):
-                m.d.sync += [result.error.eq(0), result.value.eq(self.bus.w_data)]
+                m.d.sync += [
+                    result.error.eq(0),
+                    result.value.eq(self.bus.w_data),
+                    left.eq(_GATHER_CYCLES),
+                ]
                 with m.If(outside | ~may[0]):
                     m.d.sync += result.error.eq(LinkError.NO_REGISTER)
                     m.next = "DONE"
                 with m.Elif(write & ~may[1]):
                     m.d.sync += result.error.eq(LinkError.READ_ONLY)
                     m.next = "DONE"
+                with m.Elif(write):
+                    m.d.sync += self.bus.w_stb.eq(1)
+                    m.next = "SETTLE"
                 with m.Else():
-                    m.d.sync += [self.bus.w_stb.eq(write), self.bus.r_stb.eq(~write)]
-                    m.next = "WAIT"
-            with m.State("WAIT"):
-                m.next = "CAPTURE"
-            with m.State("CAPTURE"):
-                with m.If(~write):
-                    m.d.sync += result.value.eq(self.bus.r_data)
-                m.next = "DONE"
+                    m.d.sync += [self.bus.r_stb.eq(1), result.value.eq(0)]
+                    m.next = "GATHER"
+            with m.State("GATHER"):
+                # Read data stand for one cycle, the number of decoders says which; else it is 0.
+                m.d.sync += [result.value.eq(result.value | self.bus.r_data), left.eq(left - 1)]
+                with m.If(left == 0):
+                    m.next = "DONE"
+            with m.State("SETTLE"):
+                # A read that follows finds the register written.
+                m.d.sync += left.eq(left - 1)
+                with m.If(left == 0):
+                    m.next = "DONE"
             with m.State("DONE"):
                 m.d.comb += self.result.valid.eq(1)
                 with m.If(self.result.ready):
