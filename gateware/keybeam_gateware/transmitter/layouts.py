@@ -3,12 +3,14 @@
 from amaranth.lib import data
 from amaranth.utils import exact_log2
 
+from keybeam.protocol.lanes import LANES
 from keybeam.protocol.numbers import FRAME_CYCLES
 from keybeam.protocol.records import FRAME_COUNTER_BITS
 from keybeam.protocol.symbols import SYMBOL_BITS, SYMBOLS_PER_WORD
 
 __all__ = [
     "CYCLE_BITS",
+    "LANES_LAYOUT",
     "SENT_LAYOUT",
     "SYMBOLS_LAYOUT",
     "TIME_LAYOUT",
@@ -26,6 +28,11 @@ TIME_LAYOUT = data.StructLayout(
 )
 """Where a fabric clock cycle stands: cycle within its frame, frame counter, whether the pattern
 runs, and whether it is the first cycle since the pattern started."""
+
+LANES_LAYOUT = data.StructLayout({f"lane_{lane}": SYMBOLS_PER_WORD for lane in range(LANES)})
+"""The lanes; bit k of each is slot k of the cycle. The lane table says what each is for; as it is
+at first, ``lane_0`` is the laser's trigger, ``lane_1`` and ``lane_2`` the bits of the `Intensity`,
+with VACUUM in the place of INVALID, and ``lane_3`` and ``lane_4`` those of the `Polarisation`."""
 
 SYMBOLS_LAYOUT = data.StructLayout(
     {f"slot_{slot}": SYMBOL_BITS for slot in range(SYMBOLS_PER_WORD)}
