@@ -8,6 +8,7 @@ from amaranth.utils import exact_log2
 from keybeam.protocol.modes import RandomOrigin
 from keybeam.protocol.numbers import PULSE_INDEX_BITS, SLOTS_PER_CYCLE
 from keybeam.randomness import LANES, WORD_BITS
+from keybeam_gateware.pipeline import delayed
 from keybeam_gateware.randomness.alignment import ChipAlignment
 from keybeam_gateware.randomness.checked_source import CheckedSource
 from keybeam_gateware.randomness.gate import GateState
@@ -257,11 +258,13 @@ class RandomSource(wiring.Component):
         take = registers.snapshot.f.take
         snapshot = Signal()
         taken, dropped, overflow, starved = Signal(), Signal(), Signal(), Signal()
+        # The FIFO takes some cycles to fill more than half of its room.
+        full_room = delayed(m, self.running, 3)
         m.d.comb += snapshot.eq(take.w_stb & take.w_data)
         m.d.sync += [
             taken.eq(fifo.arrives & ~fifo.dropped & ~fifo.clear),
             dropped.eq(fifo.dropped),
-            overflow.eq(fifo.dropped & self.running),
+            overflow.eq(fifo.dropped & self.running & full_room),
             starved.eq(self.running & self.random.ready & ~self.random.valid),
         ]
         for name, event in (

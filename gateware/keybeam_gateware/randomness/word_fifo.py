@@ -1,12 +1,16 @@
 """First-in first-out memory for words that cannot wait."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 __all__ = ["WordFifo"]
+
+_QUEUE = 4
+"""Words between the memory and the output: as many as cycles from the decision to read a word to
+that to read another in its place."""
 
 
 def _difference(more: Value, less: Value) -> Value:
@@ -17,8 +21,8 @@ def _difference(more: Value, less: Value) -> Value:
 class WordFifo(wiring.Component):
     """Keeps words in a memory; one that finds no room is dropped whole, and says so.
 
-    The memory's output passes two registers, so that it can be a block RAM with its output
-    register; the words in them count as well.
+    The memory's output passes two registers, which a block RAM has itself, on the way to a
+    short queue; a word is read only when there is a place for it. All that counts as held.
 
     Parameters
     ----------
@@ -34,7 +38,7 @@ class WordFifo(wiring.Component):
     arrives : In(1)
         There is one in this cycle; it cannot wait.
     half : In(1)
-        Hold no more than half of `depth` words; taken up a cycle later.
+        Hold no more than half of `depth` words; taken up two cycles later.
     clear : In(1)
         Drop all that is held, and what arrives.
     output : Out(stream.Signature(shape))
@@ -54,8 +58,10 @@ class WordFifo(wiring.Component):
         self._write_address, self._read_address = (Signal(exact_log2(depth)) for _ in range(2))
         self._stored = Signal(range(depth + 1))
         self._some, self._room = Signal(), Signal()
-        self._fetched = Signal(shape, reset_less=True)
-        self._fetched_valid = Signal()
+        self._fetched, self._nearer = (Signal(shape, reset_less=True) for _ in range(2))
+        self._fetched_valid, self._nearer_valid = Signal(), Signal()
+        self._queue = [Signal(shape, name=f"queue_{place}") for place in range(_QUEUE)]
+        self._waiting, self._outstanding = (Signal(range(_QUEUE + 1)) for _ in range(2))
         super().__init__(
             {
                 "word": In(shape),
@@ -72,8 +78,7 @@ class WordFifo(wiring.Component):
         m = Module()
         m.submodules.memory = self._memory
         write, read = self._memory.write_port(), self._memory.read_port(domain="comb")
-        accept, fetch, load, taken = Signal(), Signal(), Signal(), Signal()
-        shown = Signal(self.output.payload.shape(), reset_less=True)
+        accept, fetch, taken = Signal(), Signal(), Signal()
         m.d.comb += [
             accept.eq(self.arrives & self._room & ~self.clear),
             self.dropped.eq(self.arrives & ~self._room & ~self.clear),
@@ -81,10 +86,8 @@ class WordFifo(wiring.Component):
             write.addr.eq(self._write_address),
             write.data.eq(self.word),
             read.addr.eq(self._read_address),
+            fetch.eq(self._some & (self._outstanding < _QUEUE)),
             taken.eq(self.output.valid & self.output.ready),
-            load.eq(self._fetched_valid & (~self.output.valid | taken)),
-            fetch.eq(self._some & (~self._fetched_valid | load)),
-            self.output.payload.eq(shown),
         ]
         # Neither flag looks at what happens in its own cycle, and so each leaves a word of margin.
         limit = self._depth - 1
@@ -97,13 +100,13 @@ class WordFifo(wiring.Component):
             self._read_address.eq(self._read_address + fetch),
             self._stored.eq(self._stored + _difference(accept, fetch)),
             self.level.eq(self.level + _difference(accept, taken)),
-            self._fetched_valid.eq(fetch | (self._fetched_valid & ~load)),
-            self.output.valid.eq(load | (self.output.valid & ~taken)),
+            self._outstanding.eq(self._outstanding + _difference(fetch, taken)),
+            self._fetched.eq(read.data),
+            self._fetched_valid.eq(fetch),
+            self._nearer.eq(self._fetched),
+            self._nearer_valid.eq(self._fetched_valid),
         ]
-        with m.If(fetch):
-            m.d.sync += self._fetched.eq(read.data)
-        with m.If(load):
-            m.d.sync += shown.eq(self._fetched)
+        self._queue_up(m, taken)
         with m.If(self.clear):
             m.d.sync += [
                 register.eq(0)
@@ -113,8 +116,23 @@ class WordFifo(wiring.Component):
                     self._stored,
                     self._some,
                     self.level,
+                    self._outstanding,
                     self._fetched_valid,
-                    self.output.valid,
+                    self._nearer_valid,
+                    self._waiting,
                 )
             ]
         return m
+
+    def _queue_up(self, m, taken):
+        """Put what comes from the memory behind the words that wait for being taken."""
+        arrives, waiting, queue = self._nearer_valid, self._waiting, self._queue
+        m.d.comb += [self.output.valid.eq(waiting != 0), self.output.payload.eq(queue[0])]
+        m.d.sync += waiting.eq(waiting + _difference(arrives, taken))
+        for place in range(_QUEUE):
+            is_next = waiting == Mux(taken, place + 1, place)
+            with m.If(arrives & is_next):
+                m.d.sync += queue[place].eq(self._nearer)
+            if place + 1 < _QUEUE:
+                with m.Elif(taken):
+                    m.d.sync += queue[place].eq(queue[place + 1])
