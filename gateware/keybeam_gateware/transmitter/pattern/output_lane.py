@@ -71,6 +71,8 @@ class OutputLane(wiring.Component):
         taken = Signal(LANE_SETTINGS, init={"enable": 1})
         with m.If(~self.locked):
             m.d.sync += taken.eq(self.settings)
+        with m.Elif(~self.settings.enable):
+            m.d.sync += taken.enable.eq(0)
 
         # What lies in the delay when a fault comes must not come out after it.
         m.submodules.delay = delay = ResetInserter(self.fault)(_Delay(self._width))
@@ -79,7 +81,7 @@ class OutputLane(wiring.Component):
             delay.slots.eq(Mux(self.active, self.slots ^ flip, 0)),
             delay.delay.eq(taken.delay),
         ]
-        enabled = taken.enable & self.settings.enable & ~self.fault
+        enabled = taken.enable & ~self.fault
         m.d.sync += self.line.eq(
             Mux(enabled, delay.later, 0) ^ taken.idle.replicate(len(self.line))
         )

@@ -54,10 +54,11 @@ class PrbsSource(wiring.Component):
         m.d.comb += self.begins.eq(~ran | ~self.run | (before != self.mode))
         load = Signal()
         m.d.comb += load.eq(self.begins | self.words.ready)
+        sequences = {mode: self._sequence(m, mode, taps, load) for mode, taps in PRBS_TAPS.items()}
         with m.If(load), m.Switch(self.mode):
-            for mode, taps in PRBS_TAPS.items():
+            for mode, word in sequences.items():
                 with m.Case(mode):
-                    m.d.sync += self.words.payload.eq(self._sequence(m, mode, taps, load))
+                    m.d.sync += self.words.payload.eq(word)
         return m
 
     def _sequence(self, m, mode, taps, load):

@@ -10,41 +10,44 @@ from keybeam_gateware.transmitter.pattern import Pattern
 from keybeam_gateware.transmitter.timebase import Timebase
 
 FRAME_CYCLES = 64
-RANDOM_BITS = 4
 
-TRACE_LAYOUT = data.StructLayout(
-    {
-        "time": TIME_LAYOUT,
-        "word": 4 * RANDOM_BITS,
-        "valid": 1,
-        "taken": 1,
-        "live": 1,
-        "fault": 1,
-        "sent": SENT_LAYOUT,
-        "blanked": 1,
-        "mode": 3,
-        "not_key": 1,
-        "lanes": LANES_LAYOUT,
-        "serial": 16,
-        "marker": 4,
-    }
-)
+
+def trace_layout(random_bits):
+    """What a cycle's entry of the trace holds."""
+    return data.StructLayout(
+        {
+            "time": TIME_LAYOUT,
+            "word": 4 * random_bits,
+            "valid": 1,
+            "taken": 1,
+            "live": 1,
+            "fault": 1,
+            "sent": SENT_LAYOUT,
+            "blanked": 1,
+            "mode": 3,
+            "not_key": 1,
+            "lanes": LANES_LAYOUT,
+            "serial": 16,
+            "marker": 4,
+        }
+    )
 
 
 class PatternBench(wiring.Component):
     """Pattern and time base, with short frames."""
 
-    def __init__(self):
-        self._pattern = Pattern(random_bits=RANDOM_BITS, frame_cycles=FRAME_CYCLES)
+    def __init__(self, random_bits):
+        self.layout = trace_layout(random_bits)
+        self._pattern = Pattern(random_bits=random_bits, frame_cycles=FRAME_CYCLES)
         map_ = self._pattern.bus.memory_map
         super().__init__(
             {
                 "run": In(1),
                 "start_counter": In(48),
-                "random": In(stream.Signature(4 * RANDOM_BITS)),
+                "random": In(stream.Signature(4 * random_bits)),
                 "live": In(1),
                 "fault": In(1),
-                "trace": Out(len_of(TRACE_LAYOUT)),
+                "trace": Out(self.layout.size),
                 "bus": In(csr.Signature(addr_width=map_.addr_width, data_width=map_.data_width)),
             }
         )
@@ -57,7 +60,7 @@ class PatternBench(wiring.Component):
         connect(m, pattern.start, timebase.start)
         connect(m, flipped(self.bus), pattern.bus)
         connect(m, flipped(self.random), pattern.random)
-        trace = data.View(TRACE_LAYOUT, self.trace)
+        trace = data.View(self.layout, self.trace)
         m.d.comb += [
             timebase.run.eq(self.run),
             timebase.start_counter.eq(self.start_counter),
@@ -81,13 +84,8 @@ class PatternBench(wiring.Component):
         return m
 
 
-def len_of(layout):
-    """Bits of a layout."""
-    return layout.size
-
-
-def fields(layout=TRACE_LAYOUT, prefix="", offset=0):
-    """Offset and width of every field of the trace, by name."""
+def fields(layout, prefix="", offset=0):
+    """Offset and width of every field of a layout, by name."""
     found = {}
     for name, field in layout:
         place = offset + field.offset

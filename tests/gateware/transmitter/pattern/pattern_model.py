@@ -10,7 +10,7 @@ import numpy as np
 
 from keybeam.protocol.lanes import sagnac_lane_table
 from keybeam.protocol.modes import PatternMode
-from keybeam.protocol.symbols import Intensity, default_symbol_table
+from keybeam.protocol.symbols import Intensity
 
 FRAME_CYCLES = 64
 FRAME_WORDS = 1 << 14
@@ -31,7 +31,7 @@ POLYNOMIALS = {
 class Settings:
     """What was loaded into tables and registers."""
 
-    map: list = field(default_factory=lambda: default_symbol_table(4).tolist())
+    map: list
     lanes: np.ndarray = field(default_factory=sagnac_lane_table)
     fixed: int = 0
     spacing: int = 1
@@ -40,6 +40,11 @@ class Settings:
     invert: list = field(default_factory=lambda: [0] * 9)
     idle: list = field(default_factory=lambda: [0] * 9)
     enable: list = field(default_factory=lambda: [1] * 9)
+
+    @property
+    def random_bits(self):
+        """Random bits of a pulse."""
+        return len(self.map).bit_length() - 1
 
 
 class Trace:
@@ -105,7 +110,7 @@ def _faults(trace):
 
 def _follow_symbols(trace, settings):
     """Symbols of every cycle of the whole frames, before a fault blanks any."""
-    fresh = iter(_taken_fields(trace, settings))
+    fresh = _Fields(trace, settings.random_bits)
     chosen = {}
     sequence, before = None, None
     for begin in trace.whole_frames():
@@ -113,8 +118,7 @@ def _follow_symbols(trace, settings):
         mode = PatternMode(trace["mode"][begin + SETTLED])
         if trace["time_first"][begin]:
             # Of a word that was begun in the run before, nothing is used.
-            while fresh_place(fresh) % 4:
-                next(fresh)
+            fresh.forget()
         if mode in POLYNOMIALS and (mode, bool(running)) != before:
             sequence = prbs(mode)
         before = (mode, bool(running))
@@ -126,9 +130,9 @@ def _follow_symbols(trace, settings):
             row = [INVALID] * 4
             for slot in slots:
                 if mode == PatternMode.KEY and not blanked:
-                    row[slot] = settings.map[next(fresh)[0]]
+                    row[slot] = settings.map[next(fresh)]
                 elif mode in POLYNOMIALS:
-                    bits = [next(sequence) for _ in range(4)]
+                    bits = [next(sequence) for _ in range(settings.random_bits)]
                     row[slot] = settings.map[sum(bit << k for k, bit in enumerate(bits))]
                 elif mode == PatternMode.FIXED:
                     row[slot] = settings.fixed
@@ -141,30 +145,21 @@ def _follow_symbols(trace, settings):
 
 
 class _Fields:
-    """Random fields in the order in which they were taken."""
+    """Fields of the random words in the order in which they were taken."""
 
-    def __init__(self, values):
-        self._values, self.place = values, 0
-
-    def __iter__(self):
-        return self
+    def __init__(self, trace, width):
+        taken = [w for w, t in zip(trace["word"], trace["taken"], strict=True) if t]
+        mask = (1 << width) - 1
+        self._values = [word >> width * place & mask for word in taken for place in range(4)]
+        self._place = 0
 
     def __next__(self):
-        self.place += 1
-        return (self._values[self.place - 1],)
+        self._place += 1
+        return self._values[self._place - 1]
 
-
-def fresh_place(fresh):
-    return fresh.place
-
-
-def _taken_fields(trace, settings):
-    values = []
-    for cycle in range(trace.length):
-        if trace["taken"][cycle]:
-            word = trace["word"][cycle]
-            values += [word >> 4 * place & 15 for place in range(4)]
-    return _Fields(values)
+    def forget(self):
+        """Go on with the next whole word."""
+        self._place += -self._place % 4
 
 
 def _check_blanking(trace, begin, cycle, blanked):

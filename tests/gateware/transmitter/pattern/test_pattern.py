@@ -5,6 +5,10 @@ from pattern_bench import PatternBench, fields
 
 from keybeam_sim.simulators import emit_verilog, run_cocotb
 
+# The default, and the largest symbol map; each simulator has one of them.
+RANDOM_BITS = {"icarus": 4, "verilator": 12}
+STATISTICS_CYCLES = {"icarus": 2_000, "verilator": 260_000}
+
 
 def addresses(memory_map):
     """Address and number of words of every register, by name."""
@@ -14,8 +18,13 @@ def addresses(memory_map):
 
 
 def test_pattern_against_the_model(simulator, tmp_path):
-    bench = PatternBench()
-    content = {"addresses": addresses(bench.bus.memory_map), "places": fields()}
+    bench = PatternBench(RANDOM_BITS[simulator])
+    content = {
+        "addresses": addresses(bench.bus.memory_map),
+        "places": fields(bench.layout),
+        "random_bits": RANDOM_BITS[simulator],
+        "statistics_cycles": STATISTICS_CYCLES[simulator],
+    }
     verilog = emit_verilog(bench, "pattern_bench", tmp_path / "pattern_bench.v")
     ran = run_cocotb(
         sources=[verilog],
