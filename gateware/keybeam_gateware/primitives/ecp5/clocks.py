@@ -1,13 +1,4 @@
-"""Lanes and clocks of the Lattice ECP5: ODDRX2F, IDDRX2F, EHXPLLL, ECLKSYNCB, CLKDIVF, GSR.
-
-The order of the bits is that of Lattice's "ECP5 and ECP5-5G High-Speed I/O
-Interface" (FPGA-TN-02035): ODDRX2F sends D0 first and D3 last, on alternate
-edges of the edge clock beginning with a rising one; IDDRX2F gives the earliest
-sample on Q0 and the latest on Q3. Both gear by two, so the edge clock runs at
-twice the fabric clock and the line at four times. They exist on the left and
-the right side of the part only, and lanes that start together share one edge
-clock on one side.
-"""
+"""Clocks and resets of the ECP5: EHXPLLL, ECLKSYNCB, CLKDIVF, GSR."""
 
 from amaranth.hdl import (
     Cat,
@@ -23,93 +14,13 @@ from amaranth.hdl import (
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from keybeam.protocol.numbers import SLOTS_PER_CYCLE
+from keybeam_gateware.primitives.ecp5.cells import register
 from keybeam_gateware.primitives.pll import PllStage
 
-__all__ = ["Clocks", "LaneDeserialiser", "LaneSerialiser"]
+__all__ = ["Clocks"]
 
 _PHASE = 8  # cycles of the reference clock that each step of the start takes
 _STEPS = 4 * _PHASE + 1
-
-
-def _register(m, name: str, domain: str, data, *, global_reset: bool) -> Signal:
-    """Register a signal in flip-flops that follow the global reset, or do not; starts at 0."""
-    output = Signal(len(data), name=name)
-    for bit in range(len(data)):
-        m.submodules[f"{name}_{bit}"] = Instance(
-            "FD1S3AX",
-            p_GSR="ENABLED" if global_reset else "DISABLED",
-            i_CK=ClockSignal(domain),
-            i_D=data[bit],
-            o_Q=output[bit],
-        )
-    return output
-
-
-class LaneSerialiser(wiring.Component):
-    """Send four bits a cycle on one line.
-
-    The word is registered once before the cell, which leaves the router a whole cycle to reach
-    the edge of the part; all lanes have the same latency. The line is low during a reset.
-
-    Members
-    -------
-    word : In(4)
-        Bits of this cycle of ``sync``, slot 0 lowest and first.
-    line : Out(1)
-        To the pad, through an output buffer and nothing else.
-    """
-
-    word: In(SLOTS_PER_CYCLE)
-    line: Out(1)
-
-    def elaborate(self, platform):
-        m = Module()
-        word = _register(m, "word", "sync", self.word, global_reset=True)
-        m.submodules.cell = Instance(
-            "ODDRX2F",
-            p_GSR="DISABLED",
-            i_SCLK=ClockSignal("sync"),
-            i_ECLK=ClockSignal("eclk"),
-            i_RST=ResetSignal("eclk"),
-            **{f"i_D{slot}": word[slot] for slot in range(SLOTS_PER_CYCLE)},
-            o_Q=self.line,
-        )
-        return m
-
-
-class LaneDeserialiser(wiring.Component):
-    """Sample a line four times a cycle.
-
-    Where a word begins on the line is fixed by the start of the clocks, the same for all lanes;
-    what follows finds its own place in the samples.
-
-    Members
-    -------
-    line : In(1)
-        From the pad, through an input buffer and nothing else.
-    word : Out(4)
-        Samples of one cycle of ``sync``, the earliest lowest.
-    """
-
-    line: In(1)
-    word: Out(SLOTS_PER_CYCLE)
-
-    def elaborate(self, platform):
-        m = Module()
-        word = Signal(SLOTS_PER_CYCLE)
-        m.submodules.cell = Instance(
-            "IDDRX2F",
-            p_GSR="DISABLED",
-            i_D=self.line,
-            i_SCLK=ClockSignal("sync"),
-            i_ECLK=ClockSignal("eclk"),
-            i_RST=ResetSignal("eclk"),
-            i_ALIGNWD=Const(0),
-            **{f"o_Q{slot}": word[slot] for slot in range(SLOTS_PER_CYCLE)},
-        )
-        m.d.sync += self.word.eq(word)
-        return m
 
 
 class Clocks(wiring.Component):
@@ -176,13 +87,13 @@ class Clocks(wiring.Component):
     def _add_sequence(self, m, lock):
         """Add the steps of the start, in flip-flops that the reset they cause does not touch."""
 
-        def register(name, data):
-            return _register(m, name, "reference", data, global_reset=False)
+        def settled(name, data):
+            return register(m, name, "reference", data, global_reset=False)
 
-        locked = register("locked", register("locked_early", Cat(lock)))
-        restart = register("restart", register("restart_early", Cat(self.reset)))
+        locked = settled("locked", settled("locked_early", Cat(lock)))
+        restart = settled("restart", settled("restart_early", Cat(self.reset)))
         following = Signal(range(_STEPS))
-        step = register("step", following)
+        step = settled("step", following)
         with m.If(locked & ~restart):
             m.d.comb += following.eq(Mux(step == _STEPS - 1, step, step + 1))
 
@@ -191,12 +102,12 @@ class Clocks(wiring.Component):
         def within(first, last):
             return Cat((step >= first) & (step < last))
 
-        run = register("run", within(4 * _PHASE - _PHASE // 2, _STEPS))
+        run = settled("run", within(4 * _PHASE - _PHASE // 2, _STEPS))
         m.submodules.global_reset = Instance("GSR", i_GSR=run)
         m.d.comb += [
-            ResetSignal("eclk").eq(register("hold", within(_PHASE, 3 * _PHASE))),
-            self._stop.eq(register("stop", within(2 * _PHASE, 4 * _PHASE))),
-            self.ready.eq(register("started", within(4 * _PHASE, _STEPS))),
+            ResetSignal("eclk").eq(settled("hold", within(_PHASE, 3 * _PHASE))),
+            self._stop.eq(settled("stop", within(2 * _PHASE, 4 * _PHASE))),
+            self.ready.eq(settled("started", within(4 * _PHASE, _STEPS))),
         ]
 
     @staticmethod

@@ -1,0 +1,8 @@
+"""The cells of the Lattice ECP5: clocks, lanes of four bits a cycle, SERDES, ring oscillators."""
+
+from keybeam_gateware.primitives.ecp5.clocks import Clocks
+from keybeam_gateware.primitives.ecp5.lanes import LaneDeserialiser, LaneSerialiser
+from keybeam_gateware.primitives.ecp5.ring import RingOscillators
+from keybeam_gateware.primitives.ecp5.serdes import SerialLane
+
+__all__ = ["Clocks", "LaneDeserialiser", "LaneSerialiser", "RingOscillators", "SerialLane"]
