@@ -3,32 +3,40 @@
 from typing import Any
 
 from amaranth import Module, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.identity import Role
 from keybeam.protocol.link import UART_BAUD
 from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, SLOTS_PER_CYCLE
 from keybeam.protocol.records import DETECTOR_CHANNELS
+from keybeam.protocol.symbols import SYMBOL_BITS
 from keybeam_gateware.identity import Identity
 from keybeam_gateware.link import Link, LinkCounters
 from keybeam_gateware.receiver import ReceiverCore
 from keybeam_gateware.register_map import register_map
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
-from keybeam_gateware.transmitter import (
-    DEFAULT_LOG_FRAMES,
-    LANES_LAYOUT,
-    RANDOM_WORD_BITS,
-    TransmitterCore,
-)
+from keybeam_gateware.transmitter import DEFAULT_LOG_FRAMES, TransmitterCore
+from keybeam_gateware.transmitter.log import LogBackend
 
 __all__ = ["DEFAULT_UART_DIVISOR", "Receiver", "Transmitter"]
+
+_HOST_STREAMS = {"lookup", "answer", "payload", "payload_free", "message"}
+"""What of the transmitter's core goes over the link."""
 
 DEFAULT_UART_DIVISOR = round(FABRIC_CLOCK_HZ / UART_BAUD)
 """Clock cycles of a bit of the serial line."""
 
 _ADDRESS_WIDTH = 9
-_IDENTITY_ADDRESS, _LINK_ADDRESS, _CORE_ADDRESS = 0x000, 0x008, 0x100
+_IDENTITY_ADDRESS, _LINK_ADDRESS = 0x000, 0x008
+_TRANSMITTER_ADDRESSES = {
+    "uplink": 0x020,
+    "transmitter": 0x040,
+    "log": 0x080,
+    "random": 0x0C0,
+    "pattern": 0x100,
+}
+_RECEIVER_ADDRESSES = {"receiver": 0x100}
 
 
 class _Control:
@@ -40,6 +48,8 @@ class _Control:
         Which terminal it is.
     core : Component
         Its core.
+    windows : dict of str to tuple
+        Register buses of the core, with their addresses, by the names their registers begin with.
     uart_divisor : int
         Clock cycles of a bit of the serial line.
     git_revision : int
@@ -47,7 +57,13 @@ class _Control:
     """
 
     def __init__(
-        self, *, role: Role, core: wiring.Component, uart_divisor: int, git_revision: int
+        self,
+        *,
+        role: Role,
+        core: wiring.Component,
+        windows: dict[str, tuple[wiring.PureInterface, int]],
+        uart_divisor: int,
+        git_revision: int,
     ) -> None:
         self.core = core
         self.identity = Identity(role=role, revision=git_revision)
@@ -55,7 +71,8 @@ class _Control:
         self.decoder = csr.Decoder(addr_width=_ADDRESS_WIDTH, data_width=CSR_DATA_WIDTH)
         self.decoder.add(self.identity.bus, name="identity", addr=_IDENTITY_ADDRESS)
         self.decoder.add(self.counters.bus, name="link", addr=_LINK_ADDRESS)
-        self.decoder.add(core.bus, name=role.name.lower(), addr=_CORE_ADDRESS)
+        for name, (bus, address) in windows.items():
+            self.decoder.add(bus, name=name, addr=address)
         self.register_map = register_map(self.decoder.bus.memory_map, role)
         self.identity.map_hash = int(self.register_map["hash"], 16)
         self.link = Link(
@@ -85,8 +102,12 @@ class Transmitter(wiring.Component):
     ----------
     uart_divisor : int
         Clock cycles of a bit of the serial line.
+    random_bits : int
+        Random bits of a pulse, 1 to 12.
     log_frames : int
         Depth of the state log in frames, a power of two.
+    log_backend : LogBackend
+        Memory of the state log.
     git_revision : int
         First 32 bits of the git revision, 0 if unknown.
 
@@ -97,33 +118,37 @@ class Transmitter(wiring.Component):
 
     Members
     -------
-    random : In(stream.Signature(unsigned(64)))
-        Fresh random words.
-    lanes : Out(LANES_LAYOUT)
-        Lanes of laser and modulators; bit k of each is slot k of the cycle.
-    downlink : Out(4)
-        The line bit of this cycle, once for each slot.
+    chips, chip_valid, ring, ring_valid, pps, fault, uplink : In
+        What comes in, and
+    lanes, serial, marker, fine_delay, downlink, memory : Out
+        what goes out, as in `keybeam_gateware.transmitter.TransmitterCore`.
     uart_rx : In(1), uart_tx : Out(1)
         Serial line from and to the host; `uart_rx` need not be synchronous.
     """
-
-    random: In(stream.Signature(unsigned(RANDOM_WORD_BITS)))
-    lanes: Out(LANES_LAYOUT)
-    downlink: Out(SLOTS_PER_CYCLE)
-    uart_rx: In(1, init=1)
-    uart_tx: Out(1, init=1)
 
     def __init__(
         self,
         *,
         uart_divisor: int = DEFAULT_UART_DIVISOR,
+        random_bits: int = SYMBOL_BITS,
         log_frames: int = DEFAULT_LOG_FRAMES,
+        log_backend: LogBackend = LogBackend.BLOCK_RAM,
         git_revision: int = 0,
     ) -> None:
-        super().__init__()
+        core = TransmitterCore(
+            random_bits=random_bits, log_frames=log_frames, log_backend=log_backend
+        )
+        self._outside = [
+            name for name in core.signature.members if name not in _HOST_STREAMS | core.buses
+        ]
+        members = {name: core.signature.members[name] for name in self._outside}
+        super().__init__(members | {"uart_rx": In(1, init=1), "uart_tx": Out(1, init=1)})
         self._control = _Control(
             role=Role.TRANSMITTER,
-            core=TransmitterCore(log_frames=log_frames),
+            core=core,
+            windows={
+                name: (bus, _TRANSMITTER_ADDRESSES[name]) for name, bus in core.windows.items()
+            },
             uart_divisor=uart_divisor,
             git_revision=git_revision,
         )
@@ -133,15 +158,21 @@ class Transmitter(wiring.Component):
         m = Module()
         self._control.add_to(m, self)
         core, link = self._control.core, self._control.link
-        connect(m, flipped(self.random), core.random)
         connect(m, link.lookup, core.lookup)
         connect(m, core.answer, link.symbol)
         connect(m, link.payload, core.payload)
-        m.d.comb += [
-            link.payload_free.eq(core.payload_free),
-            self.lanes.eq(core.lanes),
-            self.downlink.eq(core.downlink),
-        ]
+        connect(m, core.message, link.message)
+        m.d.comb += link.payload_free.eq(core.payload_free)
+        for name in self._outside:
+            member, inner, outer = (
+                self.signature.members[name],
+                getattr(core, name),
+                getattr(self, name),
+            )
+            if member.is_signature:
+                connect(m, inner, flipped(outer))
+            else:
+                m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
         return m
 
 
@@ -180,9 +211,11 @@ class Receiver(wiring.Component):
 
     def __init__(self, *, uart_divisor: int = DEFAULT_UART_DIVISOR, git_revision: int = 0) -> None:
         super().__init__()
+        core = ReceiverCore()
         self._control = _Control(
             role=Role.RECEIVER,
-            core=ReceiverCore(),
+            core=core,
+            windows={"receiver": (core.bus, _RECEIVER_ADDRESSES["receiver"])},
             uart_divisor=uart_divisor,
             git_revision=git_revision,
         )

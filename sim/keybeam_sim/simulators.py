@@ -133,11 +133,22 @@ def _environment(search_folder: Path | None = None) -> Iterator[None]:
 
 
 class _OpaqueVerilator(Verilator):
-    """Verilator that can optimise: Python reaches only what the sources mark as public."""
+    """Verilator that can optimise: Python reaches only what is marked as public."""
 
     def _build_command(self) -> list[list[str]]:
         commands = super()._build_command()
         return [[word for word in words if word != "--public-flat-rw"] for words in commands]
+
+
+def _public_signals(toplevel: str, folder: Path) -> Path:
+    """Write what tells Verilator to keep the signals of the top module for Python.
+
+    All signals of all modules would take it many times as long to build, and to run.
+    """
+    path = folder / "public.vlt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'`verilator_config\npublic_flat_rw -module "{toplevel}" -var "*"\n')
+    return path
 
 
 def build_simulation(
@@ -161,8 +172,8 @@ def build_simulation(
     simulator : str
         One of `available_simulators`.
     opaque : bool
-        Let Verilator optimise away all that the sources do not mark as public: it then builds and
-        runs several times as fast.
+        Let Verilator optimise away all that the sources do not mark as public, instead of all but
+        the signals of the top module.
 
     Raises
     ------
@@ -170,10 +181,11 @@ def build_simulation(
         If the simulator's compiler fails.
     """
     with _environment():
-        is_opaque = opaque and simulator == "verilator"
-        runner = _OpaqueVerilator() if is_opaque else get_runner(simulator)
+        verilator = simulator == "verilator"
+        runner = _OpaqueVerilator() if verilator else get_runner(simulator)
+        marks = [_public_signals(toplevel, folder)] if verilator and not opaque else []
         runner.build(
-            sources=list(sources),
+            sources=[*marks, *sources],
             hdl_toplevel=toplevel,
             build_args=_BUILD_ARGUMENTS[simulator],
             build_dir=folder,

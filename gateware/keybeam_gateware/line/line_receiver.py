@@ -1,6 +1,6 @@
 """A line's samples turned into frames: the receiving end of downlink and uplink."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -79,6 +79,23 @@ class LineReceiver(wiring.Component):
                 "message": Out(stream.Signature(8)),
             }
         )
+
+    def counted(self) -> dict[str, Value]:
+        """Give what is to be counted: whether it happens in this cycle, by counters' names.
+
+        The names are those of `keybeam_gateware.line.registers.LINE_COUNTERS`.
+        """
+        flywheel = self.event & self.flywheel
+        return {
+            "bit_slips": self.slipped,
+            "syncs_seen": self.event & ~self.flywheel,
+            "syncs_flywheel": flywheel,
+            "locks_lost": self.lost_lock,
+            "headers_bad": self.header & ~self.header_valid,
+            "frames_good": self.good,
+            "frames_bad": self.bad,
+            "messages_dropped": self.dropped,
+        }
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

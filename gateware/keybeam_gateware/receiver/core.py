@@ -14,6 +14,7 @@ from keybeam.protocol.records import (
 )
 from keybeam_gateware.counters import SnapshotCounter
 from keybeam_gateware.line import LineReceiver
+from keybeam_gateware.line import registers as line_registers
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
 
 from . import registers
@@ -32,7 +33,6 @@ SYNC_AGE = 128
 """More cycles than from the first sample of a sync word until its event."""
 
 ADDRESS_BITS = 7
-SHADOW_OVERLAPS = 4
 
 _TYPES = dict.fromkeys(DETECTOR_CHANNELS, RecordType.TAG) | {
     Channel.SYNC: RecordType.SYNC,
@@ -97,15 +97,15 @@ class ReceiverCore(wiring.Component):
                 "bus": In(csr.Signature(addr_width=ADDRESS_BITS, data_width=CSR_DATA_WIDTH)),
             }
         )
-        self.bus.memory_map = self._memory_map
+        self.bus.memory_map = self._bridge.bus.memory_map
 
     def _add_registers(self) -> None:
         builder = csr.Builder(addr_width=ADDRESS_BITS, data_width=CSR_DATA_WIDTH)
         self._control = builder.add("control", registers.Control())
         self._channels = builder.add("channels", registers.Channels())
-        self._line = builder.add("line", registers.Line())
-        self._sync = builder.add("sync", registers.Sync())
-        self._sync_word = builder.add("sync_word", registers.SyncWord())
+        self._line = builder.add("line", line_registers.Line())
+        self._sync = builder.add("sync", line_registers.Sync())
+        self._sync_word = builder.add("sync_word", line_registers.SyncWord())
         self._epoch = builder.add("epoch", registers.Epoch())
         self._fence = builder.add("fence", registers.Fence())
         self._status = builder.add("status", registers.Status())
@@ -113,27 +113,23 @@ class ReceiverCore(wiring.Component):
         self._snapshot = builder.add("snapshot", registers.Snapshot())
         self._time = builder.add("time", registers.Time())
         self._line_counts = {
-            name: builder.add(name, registers.counter_register(meaning, 32))
-            for name, meaning in registers.LINE_COUNTERS.items()
+            name: builder.add(name, line_registers.counter_register(meaning, 32))
+            for name, meaning in line_registers.LINE_COUNTERS.items()
         }
         self._event_counts = {
             (name, channel): builder.add(
                 f"{name}_{channel.name.lower()}",
-                registers.counter_register(meaning.format(channel.name), 64),
+                line_registers.counter_register(meaning.format(channel.name), 64),
             )
             for channel in Channel
             for name, meaning in registers.EVENT_COUNTERS.items()
         }
-        # Few registers share a part of the shadow, which keeps the choice among them short.
-        self._memory_map = builder.as_memory_map()
-        self._multiplexer = csr.Multiplexer(self._memory_map, shadow_overlaps=SHADOW_OVERLAPS)
+        self._bridge = csr.Bridge(builder.as_memory_map())
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.multiplexer = self._multiplexer
-        connect(m, flipped(self.bus), self._multiplexer.bus)
-        for register, name, _ in self._memory_map.resources():
-            m.submodules[f"register_{name[0]}"] = register
+        m.submodules.bridge = self._bridge
+        connect(m, flipped(self.bus), self._bridge.bus)
         cycle, snapshot = Signal(COARSE_BITS), Signal()
         m.d.sync += cycle.eq(cycle + 1)
         m.d.sync += snapshot.eq(self._snapshot.f.take.w_stb & self._snapshot.f.take.w_data)
@@ -211,8 +207,7 @@ class ReceiverCore(wiring.Component):
             fifo.attached_body.eq(Cat(line.counter, line.flags)),
             fifo.attached_flag.eq(line.header_valid),
         ]
-        header_bad = line.header & ~line.header_valid
-        flywheel = line.event & line.flywheel
+        counted = line.counted()
         signal_before = Signal()
         m.d.sync += signal_before.eq(line.signal)
         sticky = self._events.f
@@ -221,21 +216,12 @@ class ReceiverCore(wiring.Component):
             self._status.f.sync_state.r_data.eq(line.state.as_value()),
             sticky.signal_lost.set.eq(signal_before & ~line.signal),
             sticky.lock_lost.set.eq(line.lost_lock),
-            sticky.flywheel.set.eq(flywheel),
-            sticky.header_bad.set.eq(header_bad),
+            sticky.flywheel.set.eq(counted["syncs_flywheel"]),
+            sticky.header_bad.set.eq(counted["headers_bad"]),
             sticky.frame_bad.set.eq(line.bad),
             sticky.message_dropped.set.eq(line.dropped),
         ]
-        for name, increment in {
-            "bit_slips": line.slipped,
-            "syncs_seen": line.event & ~line.flywheel,
-            "syncs_flywheel": flywheel,
-            "locks_lost": line.lost_lock,
-            "headers_bad": header_bad,
-            "frames_good": line.good,
-            "frames_bad": line.bad,
-            "messages_dropped": line.dropped,
-        }.items():
+        for name, increment in counted.items():
             self._count(m, name, self._line_counts[name], increment, snapshot)
 
     def _merge(self, m: Module, fifos: list[ChannelFifo], cycle: Signal) -> None:

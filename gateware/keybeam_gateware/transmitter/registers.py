@@ -17,12 +17,11 @@ class Control(csr.Register, access="rw"):
     """What the pattern shall do.
 
     run : 1 sends symbols; taken up at the next frame border, as is 0.
-    not_key : Write 1 before random words come from anything but a physical source: frames carry
-        NOT_KEY from then on, until reset. Writing 0 does nothing.
+    halt : 1 forces all lanes to their idle levels at once, as a fault does.
     """
 
     run: csr.Field(csr.action.RW, 1)
-    not_key: csr.Field(csr.action.RW1S, 1)
+    halt: csr.Field(csr.action.RW, 1)
 
 
 class Status(csr.Register, access="r"):
@@ -36,17 +35,8 @@ class Status(csr.Register, access="r"):
     finished: csr.Field(csr.action.R, 1)
 
 
-class Flags(csr.Register, access="rw"):
-    """What happened since the flag was cleared. Write 1 to clear a flag; reset clears all.
-
-    underflow : Slots were blanked to vacuum because no random bits were there.
-    """
-
-    underflow: csr.Field(csr.action.RW1C, 1)
-
-
 class Snapshot(csr.Register, access="w"):
-    """Takes the values that `frame`, `first_pulse_index` and `underflow` show.
+    """Takes the values that `frame` and `first_pulse_index` show.
 
     take : Write 1 to take them all in the same cycle.
     """
@@ -70,15 +60,6 @@ class FirstPulseIndex(csr.Register, access="r"):
     """
 
     index: csr.Field(csr.action.R, unsigned(PULSE_INDEX_BITS))
-
-
-class Underflow(csr.Register, access="r"):
-    """Blanked slots at the last snapshot.
-
-    slots : Slots since reset that were blanked for want of random bits.
-    """
-
-    slots: csr.Field(csr.action.R, unsigned(64))
 
 
 class StartCounter(csr.Register, access="rw"):
@@ -108,15 +89,6 @@ class SyncWord(csr.Register, access="rw"):
     word: csr.Field(csr.action.RW, 8 * SYNC_BYTES, init=SYNC_WORD)
 
 
-class Log(csr.Register, access="r"):
-    """The state log.
-
-    frames : Depth in frames.
-    """
-
-    frames: csr.Field(csr.action.R, unsigned(32))
-
-
 class Payload(csr.Register, access="r"):
     """The buffer of bytes for the downlink.
 
@@ -141,14 +113,11 @@ class TransmitterRegisters:
         builder = csr.Builder(addr_width=REGISTER_ADDRESS_BITS, data_width=CSR_DATA_WIDTH)
         self.control = builder.add("control", Control())
         self.status = builder.add("status", Status())
-        self.flags = builder.add("flags", Flags())
         self.snapshot = builder.add("snapshot", Snapshot())
         self.frame = builder.add("frame", Frame())
         self.first_pulse_index = builder.add("first_pulse_index", FirstPulseIndex())
-        self.underflow = builder.add("underflow", Underflow())
         self.start_counter = builder.add("start_counter", StartCounter())
         self.stop_after = builder.add("stop_after", StopAfter())
         self.sync_word = builder.add("sync_word", SyncWord())
-        self.log = builder.add("log", Log())
         self.payload = builder.add("payload", Payload())
         self.bridge = csr.Bridge(builder.as_memory_map())

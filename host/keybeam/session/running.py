@@ -53,10 +53,11 @@ async def run_satellite(
     listening : callable
         Is told host and port once connections are taken.
     """
-    if board.read("transmitter.control.not_key"):
+    if board.read("pattern.status.not_key"):
         raise SessionError(
-            f"the transmitter at {board.name} has sent other than random symbols since its last "
-            "reset, so it cannot make key: reset it"
+            f"the transmitter at {board.name} marks its frames as unfit for key, because they were "
+            "set to a test pattern or to random bits of no tested chip: see `keybeam tx status`, "
+            "and `keybeam tx clear` to go back to key"
         )
     reader, writer = await _one_connection(address, listening)
     connection = SessionConnection(session, reader, writer, silence_s)

@@ -21,7 +21,6 @@ from keybeam.protocol.numbers import FRAME_CYCLES
 from keybeam_sim.cosimulation.blocks import (
     BLOCK_CYCLES,
     RANDOM_BLOCK_WORDS,
-    RANDOM_ROOM_SHIFT,
     UART_SHIFT,
     block_from_integer,
     integer_from_block,
@@ -98,7 +97,7 @@ class Bench:
     async def run(self) -> None:
         """Simulate until the frames are over or the starting process ends it."""
         dut, divisor = self._dut, self._settings.boards.uart_divisor
-        dut.random_load.value = 0
+        self._load_random()
         dut.transmitter_uart.value = (1 << BLOCK_CYCLES) - 1
         dut.receiver_block.value = integer_from_block(_idle_block())
         dut.transmitter_clk.value = dut.receiver_clk.value = 0
@@ -128,8 +127,7 @@ class Bench:
             words = block_from_integer(int(dut.transmitter_block.value))
             if block:
                 self._link.transmit(words)
-            if words[-1] >> RANDOM_ROOM_SHIFT & 1 or block == 0:
-                self._load_random()
+            self._load_random()
             levels = port.exchange((words >> UART_SHIFT & 1).astype(np.uint8))
             dut.transmitter_uart.value = int.from_bytes(
                 np.packbits(levels, bitorder="little").tobytes(), "little"
@@ -151,7 +149,6 @@ class Bench:
         words = self._source.words(numbers)
         self._random_words += RANDOM_BLOCK_WORDS
         self._dut.random_block.value = integer_from_block(words)
-        self._dut.random_load.value = self._random_words // RANDOM_BLOCK_WORDS % 2
 
     def _ended(self, block: int) -> bool:
         if block % _POLL_BLOCKS:

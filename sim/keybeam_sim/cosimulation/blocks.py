@@ -17,7 +17,6 @@ __all__ = [
     "LANES_BITS",
     "LINE_SHIFT",
     "RANDOM_BLOCK_WORDS",
-    "RANDOM_ROOM_SHIFT",
     "TOP_NAME",
     "UART_SHIFT",
     "WRAPPER",
@@ -29,21 +28,19 @@ BLOCK_CYCLES = 256
 """Cycles of a block, a power of two."""
 
 RANDOM_BLOCK_WORDS = BLOCK_CYCLES // 2
-"""Random words of 64 bits that are handed over at once: enough for two blocks of 16 bits a cycle,
-a power of two."""
+"""Random words of 64 bits in a block: 16 bits of each of the two random-number chips a cycle."""
 
 TOP_NAME = "cosimulation"
 """Name of the wrapper's module."""
 
 LANES_BITS = 20
-"""The transmitter's word: lanes in the lowest bits, then the downlink's four."""
+"""The transmitter's word: the five lanes of the single-laser source in the lowest bits, then the
+downlink's four."""
 LINE_SHIFT = LANES_BITS
 DETECTORS_SHIFT = 4
 """The receiver's word: the four line samples in the lowest bits, then four of each detector."""
 UART_SHIFT = 24
 """The level of the UART pin in all words."""
-RANDOM_ROOM_SHIFT = 25
-"""In the transmitter's word: there is room for another block of random words."""
 
 _CYCLE_BITS = BLOCK_CYCLES.bit_length() - 1
 _PUBLIC = "/* verilator public_flat_rw */"
@@ -52,7 +49,7 @@ WRAPPER = f"""
 module {TOP_NAME} (
   input transmitter_clk {_PUBLIC},
   input receiver_clk {_PUBLIC},
-  input [{64 * RANDOM_BLOCK_WORDS - 1}:0] random_block {_PUBLIC}, input random_load {_PUBLIC},
+  input [{64 * RANDOM_BLOCK_WORDS - 1}:0] random_block {_PUBLIC},
   input [{BLOCK_CYCLES - 1}:0] transmitter_uart {_PUBLIC},
   output reg [{32 * BLOCK_CYCLES - 1}:0] transmitter_block {_PUBLIC},
   output reg transmitter_tick {_PUBLIC},
@@ -61,35 +58,17 @@ module {TOP_NAME} (
   output reg receiver_tick {_PUBLIC}
 );
   localparam CYCLES = {BLOCK_CYCLES};
-  localparam WORDS = {RANDOM_BLOCK_WORDS};
-
-  // Random words: a queue of two blocks.
-  reg [63:0] random_words [0:2*WORDS-1];
-  reg [31:0] random_loaded, random_taken;
-  reg random_load_seen;
-  reg transmitter_reset;
-  wire random_ready;
-  wire random_valid = (random_loaded != random_taken) & ~transmitter_reset;
-  wire random_room = random_loaded - random_taken <= WORDS;
-  integer word;
-  always @(posedge transmitter_clk) begin
-    random_load_seen <= random_load;
-    if (random_load != random_load_seen) begin
-      for (word = 0; word < WORDS; word = word + 1)
-        random_words[(random_loaded + word) % (2*WORDS)] <= random_block[64*word +: 64];
-      random_loaded <= random_loaded + WORDS;
-    end
-    if (random_valid & random_ready) random_taken <= random_taken + 1;
-  end
 
   // The transmitter.
-  wire [{LANES_BITS - 1}:0] lanes;
+  wire [31:0] lanes;
   wire [3:0] downlink;
   wire transmitter_tx;
+  reg transmitter_reset, random_loaded;
+  reg [{64 * RANDOM_BLOCK_WORDS - 1}:0] random_words;
   reg [{_CYCLE_BITS - 1}:0] sent;
   reg [{32 * BLOCK_CYCLES - 1}:0] sent_words;
   reg [{BLOCK_CYCLES - 1}:0] transmitter_levels;
-  wire [31:0] sent_word = {{6'd0, random_room, transmitter_tx, downlink, lanes}};
+  wire [31:0] sent_word = {{7'd0, transmitter_tx, downlink, lanes[{LANES_BITS - 1}:0]}};
   always @(posedge transmitter_clk) begin
     sent <= sent + 1;
     sent_words[32*sent +: 32] <= sent_word;
@@ -97,13 +76,16 @@ module {TOP_NAME} (
     if (sent == CYCLES - 1) begin
       transmitter_block <= {{sent_word, sent_words[32*(CYCLES-1)-1:0]}};
       transmitter_levels <= transmitter_uart;
+      random_words <= random_block;
       transmitter_reset <= 0;
+      random_loaded <= ~transmitter_reset;
     end
   end
   transmitter transmitter (
     .clk(transmitter_clk), .rst(transmitter_reset),
-    .random__payload(random_words[random_taken % (2*WORDS)]),
-    .random__valid(random_valid), .random__ready(random_ready),
+    // Both chips give bits always. The downlink is led back to the uplink input.
+    .chips(random_words[32*sent +: 32]), .chip_valid({{2{{random_loaded}}}}),
+    .ring(16'd0), .ring_valid(1'b0), .pps(4'd0), .fault(1'b0), .uplink(downlink),
     .lanes(lanes), .downlink(downlink),
     .uart_rx(transmitter_levels[sent]), .uart_tx(transmitter_tx)
   );
@@ -132,13 +114,12 @@ module {TOP_NAME} (
   );
 
   initial begin
-    random_loaded = 0; random_taken = 0; random_load_seen = 0;
+    random_words = 0; random_loaded = 0;
     sent = 0; sent_words = 0; transmitter_block = {{CYCLES{{32'h01000000}}}};
     transmitter_tick = 0; transmitter_levels = {{CYCLES{{1'b1}}}};
     played = 0; playing = {{CYCLES{{32'h01000000}}}}; receiver_levels = {{CYCLES{{1'b1}}}};
     receiver_uart = {{CYCLES{{1'b1}}}}; receiver_tick = 0;
     transmitter_reset = 1; receiver_reset = 1;
-    for (word = 0; word < 2*WORDS; word = word + 1) random_words[word] = 0;
   end
 endmodule
 """

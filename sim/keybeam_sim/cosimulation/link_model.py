@@ -25,7 +25,7 @@ from keybeam.protocol.symbols import (
     bit_of,
     intensity_of,
 )
-from keybeam_gateware.transmitter.sequencer import LANES_LAYOUT
+from keybeam_gateware.transmitter import LANES_LAYOUT
 from keybeam_sim.cosimulation.blocks import DETECTORS_SHIFT, LINE_SHIFT
 from keybeam_sim.cosimulation.settings import (
     CLICK_WIDTH_PS,
@@ -69,7 +69,7 @@ def click_probabilities(settings: LinkSettings) -> NDArray[np.float64]:
 
 
 def symbols_of_lanes(lanes: NDArray[np.uint32]) -> tuple[NDArray[np.bool], NDArray[np.uint8]]:
-    """Triggers and symbols of the transmitter's lanes.
+    """Triggers and symbols of the transmitter's lanes, as they drive the single-laser source.
 
     Parameters
     ----------
@@ -85,13 +85,12 @@ def symbols_of_lanes(lanes: NDArray[np.uint32]) -> tuple[NDArray[np.bool], NDArr
     """
     slots = np.arange(SLOTS_PER_CYCLE, dtype=np.uint32)
 
-    def lane(name: str) -> NDArray[np.uint8]:
-        place = slots + np.uint32(LANES_LAYOUT[name].offset)
+    def lane(number: int) -> NDArray[np.uint8]:
+        place = slots + np.uint32(LANES_LAYOUT[f"lane_{number}"].offset)
         return (lanes[:, None] >> place & 1).astype(np.uint8)
 
-    symbols = lane("polarisation_0") | lane("polarisation_1") << 1
-    symbols |= lane("intensity_0") << 2 | lane("intensity_1") << 3
-    return lane("trigger").astype(bool), symbols
+    symbols = lane(3) | lane(4) << 1 | lane(1) << 2 | lane(2) << 3
+    return lane(0).astype(bool), symbols
 
 
 def _pack(levels: NDArray[np.uint8]) -> NDArray[np.uint32]:

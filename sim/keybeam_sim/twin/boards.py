@@ -37,6 +37,7 @@ __all__ = ["ReceiverBoard", "TransmitterBoard"]
 
 _ONCE_ONLY = (FrameKind.REGISTER_WRITE, FrameKind.LOOKUP, FrameKind.PAYLOAD)
 _LONGEST_FRAME = 1024
+_RELEASED = 2  # of random.status.state_a: the chip passed its start-up test
 
 
 class _Board:
@@ -145,8 +146,13 @@ class TransmitterBoard(_Board):
         self.payload = bytearray()
         self._requests[FrameKind.LOOKUP] = self._lookup
         self._requests[FrameKind.PAYLOAD] = self._take_payload
-        self.registers.set("transmitter.log.frames", simulation.settings.log_frames)
+        self.registers.set("log.size.frames", simulation.settings.log_frames)
+        self.registers.set("log.status.initialised", 1)
+        self.registers.set("log.status.passed", 1)
+        self.registers.set("random.status.live", 1)
+        self.registers.set("random.status.state_a", _RELEASED)
         self.registers.on_read["transmitter.status"] = self._show_status
+        self.registers.on_read["log.status"] = self._show_status
         self.registers.on_read["transmitter.payload"] = self._show_payload
         self.registers.on_write["transmitter.control"] = self._control
         self.registers.on_write["transmitter.snapshot"] = self._snapshot
@@ -155,6 +161,7 @@ class TransmitterBoard(_Board):
         started, finished = self.simulation.started, self.simulation.finished
         self.registers.set("transmitter.status.running", int(started and not finished))
         self.registers.set("transmitter.status.finished", int(finished))
+        self.registers.set("log.status.held", int(started))
 
     def _show_payload(self) -> None:
         self.registers.set("transmitter.payload.level", len(self.payload))

@@ -20,6 +20,7 @@ from keybeam.protocol.records import (
     record_channel,
     record_type,
 )
+from keybeam_gateware import csr
 
 STIMULUS = np.load(os.environ["KEYBEAM_STIMULUS"])
 REGISTERS = {
@@ -98,6 +99,7 @@ class Core:
             self.dut.bus__r_stb.value = 1
             await FallingEdge(self.dut.clk)
             self.dut.bus__r_stb.value = 0
+            await self.cycles(csr.Bridge.LATENCY - 1)
             value |= int(self.dut.bus__r_data.value) << 32 * word
             await FallingEdge(self.dut.clk)
         return value

@@ -18,7 +18,7 @@ def addresses(memory_map):
 def test_core_against_the_model(simulator, tmp_path):
     core = TransmitterCore(log_frames=LOG_FRAMES)
     settings = {
-        "addresses": addresses(core.bus.memory_map),
+        "addresses": {name: addresses(bus.memory_map) for name, bus in core.windows.items()},
         "log_frames": LOG_FRAMES,
         "run_frames": RUN_FRAMES[simulator],
     }
@@ -32,4 +32,4 @@ def test_core_against_the_model(simulator, tmp_path):
         test_folder=Path(__file__).parent,
         environment={"TRANSMITTER_CORE": json.dumps(settings)},
     )
-    assert ran == 2
+    assert ran == 3

@@ -31,7 +31,7 @@ class MadeUpTransmitter:
     name = "made-up transmitter"
 
     def __init__(self):
-        self.registers = {"transmitter.control.not_key": 0}
+        self.registers = {"pattern.status.not_key": 0}
 
     def read(self, name):
         return self.registers[name]

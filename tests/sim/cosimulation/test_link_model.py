@@ -18,11 +18,11 @@ def constant_word(intensity, polarisation):
     """A transmitter's word with the same pulse in all four slots."""
     lanes = LANES_LAYOUT.const(
         {
-            "trigger": 0xF,
-            "intensity_0": 0xF * (intensity & 1),
-            "intensity_1": 0xF * (intensity >> 1),
-            "polarisation_0": 0xF * (polarisation & 1),
-            "polarisation_1": 0xF * (polarisation >> 1),
+            "lane_0": 0xF,
+            "lane_1": 0xF * (intensity & 1),
+            "lane_2": 0xF * (intensity >> 1),
+            "lane_3": 0xF * (polarisation & 1),
+            "lane_4": 0xF * (polarisation >> 1),
         }
     )
     return lanes.as_value().value
