@@ -68,14 +68,18 @@ class HealthGate(wiring.Component):
     raised: Out(ALARMS_LAYOUT)
     state: Out(GateState)
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Registers that a proof has to see.
+        self._word = Signal(random_layout(WORD_BITS))
+        self._valid, self._ended = Signal(), Signal()
+        self._windows = Signal(range(STARTUP_WINDOWS))
+
     def elaborate(self, platform):
         m = Module()
-        word, valid, ended = Signal(random_layout(WORD_BITS)), Signal(), Signal()
-        alarms, alarm = Signal(ALARMS_LAYOUT), Signal()
-        windows = Signal(range(STARTUP_WINDOWS))
-        clean = Signal()
+        word, valid, ended, windows = self._word, self._valid, self._ended, self._windows
+        alarms, alarm, clean = Signal(ALARMS_LAYOUT), Signal(), Signal()
         m.d.comb += [
-            alarm.eq(alarms.as_value().any()),
             self.raised.eq(alarms),
             clean.eq(ended & (windows == STARTUP_WINDOWS - 1)),
         ]
@@ -84,6 +88,7 @@ class HealthGate(wiring.Component):
             valid.eq(self.tested_valid & ~self.clear),
             ended.eq(self.window_ended & ~self.clear),
             alarms.eq(self.alarms),
+            alarm.eq(self.alarms.as_value().any() & ~self.clear),
             self.word.eq(word),
             self.word_valid.eq(valid & (self.state == GateState.RELEASED) & ~alarm),
         ]

@@ -10,6 +10,7 @@ __all__ = [
     "ALIGNMENT_LAYOUT",
     "CHIPS_LAYOUT",
     "CHIPS_VALID_LAYOUT",
+    "CHIP_NAMES",
     "COUNT_BITS",
     "CUTOFFS_LAYOUT",
     "LANE_PAIRS",
@@ -24,10 +25,13 @@ LANE_PAIRS = tuple((first, second) for first in range(LANES) for second in range
 COUNT_BITS = 10
 """Bits of the cut-off of a run."""
 
-CHIPS_LAYOUT = data.StructLayout({"a": WORD_BITS, "b": WORD_BITS})
+CHIP_NAMES = ("a", "b")
+"""The two random-number chips."""
+
+CHIPS_LAYOUT = data.StructLayout(dict.fromkeys(CHIP_NAMES, WORD_BITS))
 """A word of each of two chips: bits of lane 0 lowest, of a lane the earliest lowest."""
 
-CHIPS_VALID_LAYOUT = data.StructLayout({"a": 1, "b": 1})
+CHIPS_VALID_LAYOUT = data.StructLayout(dict.fromkeys(CHIP_NAMES, 1))
 """Whether there is a word of either chip in this cycle."""
 
 CUTOFFS_LAYOUT = data.StructLayout(

@@ -1,12 +1,12 @@
 """Chooses where the random bits come from."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from keybeam.protocol.modes import RandomOrigin
 from keybeam.randomness import WORD_BITS
-from keybeam_gateware.randomness.layouts import random_layout
+from keybeam_gateware.randomness.layouts import CHIP_NAMES, random_layout
 from keybeam_gateware.randomness.word_fifo import WordFifo
 
 __all__ = ["ORIGIN_BITS", "OriginSelector"]
@@ -66,9 +66,15 @@ class OriginSelector(wiring.Component):
     flush: Out(1)
     lost: Out(1)
 
+    def __init__(self) -> None:
+        super().__init__()
+        # What a proof has to see.
+        self._queues = [WordFifo(random_layout(WORD_BITS), depth=_PAIR_DEPTH) for _ in CHIP_NAMES]
+        self._changing, self._left = Signal(), Signal(range(_FLUSH_CYCLES), init=_FLUSH_CYCLES - 1)
+
     def elaborate(self, platform):
         m = Module()
-        changing, left = Signal(), Signal(range(_FLUSH_CYCLES), init=_FLUSH_CYCLES - 1)
+        changing, left = self._changing, self._left
         m.d.comb += self.flush.eq(changing | self.stop)
         with m.If(changing):
             m.d.sync += left.eq(left - 1)
@@ -78,7 +84,7 @@ class OriginSelector(wiring.Component):
             m.d.sync += [left.eq(_FLUSH_CYCLES - 1), changing.eq(self.asked != self.in_use)]
 
         paired, pair_valid = self._pair(m)
-        m.d.sync += [self.word_valid.eq(0)]
+        m.d.sync += self.word_valid.eq(0)
         with m.If(~self.flush), m.Switch(self.in_use):
             for origin, word, valid in (
                 (RandomOrigin.CHIP_A, self.a, self.a_valid),
@@ -106,17 +112,14 @@ class OriginSelector(wiring.Component):
         """Exclusive-or of the words of both chips, and whether there is one."""
         used = Signal()
         m.d.sync += used.eq((self.in_use == RandomOrigin.BOTH) & ~self.flush)
-        queues = []
-        for name, word, valid in (("a", self.a, self.a_valid), ("b", self.b, self.b_valid)):
-            queue = WordFifo(random_layout(WORD_BITS), depth=_PAIR_DEPTH)
+        for name, queue in zip(CHIP_NAMES, self._queues, strict=True):
             m.submodules[f"queue_{name}"] = queue
             m.d.comb += [
-                queue.word.eq(word),
-                queue.arrives.eq(valid),
+                queue.word.eq(getattr(self, name)),
+                queue.arrives.eq(getattr(self, f"{name}_valid")),
                 queue.clear.eq(~used),
             ]
-            queues.append(queue)
-        first, second = (queue.output for queue in queues)
+        first, second = (queue.output for queue in self._queues)
         paired, valid = Signal(random_layout(WORD_BITS)), Signal()
         m.d.comb += [
             valid.eq(first.valid & second.valid),
@@ -125,5 +128,5 @@ class OriginSelector(wiring.Component):
             paired.bits.eq(first.payload.bits ^ second.payload.bits),
             paired.live.eq(first.payload.live & second.payload.live),
         ]
-        m.d.sync += self.lost.eq(queues[0].dropped | queues[1].dropped)
+        m.d.sync += self.lost.eq(Cat(queue.dropped for queue in self._queues).any())
         return paired, valid

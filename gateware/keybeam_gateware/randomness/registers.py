@@ -8,17 +8,14 @@ from keybeam.protocol.modes import RandomOrigin
 from keybeam.protocol.numbers import PULSE_INDEX_BITS
 from keybeam.randomness import CHIP_CUTOFFS, LANES, RING_CUTOFFS, Cutoffs
 from keybeam_gateware.randomness.host_words import HOST_WORD_BITS
-from keybeam_gateware.randomness.layouts import CUTOFFS_LAYOUT, LANE_PAIRS, SHIFT_BITS
+from keybeam_gateware.randomness.layouts import CHIP_NAMES, CUTOFFS_LAYOUT, LANE_PAIRS, SHIFT_BITS
 from keybeam_gateware.randomness.origin import ORIGIN_BITS
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
 
-__all__ = ["CHIP_NAMES", "REGISTER_ADDRESS_BITS", "SOURCE_NAMES", "RandomRegisters"]
+__all__ = ["REGISTER_ADDRESS_BITS", "SOURCE_NAMES", "RandomRegisters"]
 
 REGISTER_ADDRESS_BITS = 6
 """Width of the address of the registers, in words of the bus."""
-
-CHIP_NAMES = ("a", "b")
-"""The two random-number chips."""
 
 SOURCE_NAMES = (*CHIP_NAMES, "ring")
 """All that is health tested."""

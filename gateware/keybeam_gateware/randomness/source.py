@@ -15,10 +15,14 @@ from keybeam_gateware.randomness.gate import GateState
 from keybeam_gateware.randomness.gearbox import Gearbox
 from keybeam_gateware.randomness.health import HealthTests
 from keybeam_gateware.randomness.host_words import HOST_WORDS, HostWords
-from keybeam_gateware.randomness.layouts import CHIPS_LAYOUT, CHIPS_VALID_LAYOUT, random_layout
+from keybeam_gateware.randomness.layouts import (
+    CHIP_NAMES,
+    CHIPS_LAYOUT,
+    CHIPS_VALID_LAYOUT,
+    random_layout,
+)
 from keybeam_gateware.randomness.origin import OriginSelector
 from keybeam_gateware.randomness.registers import (
-    CHIP_NAMES,
     REGISTER_ADDRESS_BITS,
     SOURCE_NAMES,
     RandomRegisters,
@@ -112,7 +116,7 @@ class RandomSource(wiring.Component):
         connect(m, flipped(self.bus), registers.bridge.bus)
 
         pulse_index = Signal(PULSE_INDEX_BITS)
-        m.d.comb += pulse_index[_SLOT_BITS:].eq(self.word_index)
+        m.d.sync += pulse_index[_SLOT_BITS:].eq(self.word_index)
         sources = {name: self._check(m, name, pulse_index) for name in SOURCE_NAMES}
         m.submodules.origin = origin = OriginSelector()
         m.submodules.fifo = fifo = WordFifo(random_layout(WORD_BITS), depth=FIFO_WORDS)

@@ -20,7 +20,7 @@ class FirstOffender(wiring.Component):
     flag : In(1)
         It happened before, and the flag was not cleared since.
     pulse_index : In(64)
-        Index of the first pulse of this cycle.
+        Index of the first pulse of the cycle before.
     first : Out(64)
         That of the first event.
     """
@@ -32,7 +32,9 @@ class FirstOffender(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        with m.If(self.event & ~self.flag):
+        is_first = Signal()
+        m.d.sync += is_first.eq(self.event & ~self.flag)
+        with m.If(is_first):
             m.d.sync += self.first.eq(self.pulse_index)
         return m
 

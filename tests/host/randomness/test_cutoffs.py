@@ -59,8 +59,8 @@ def test_adaptive_proportion_as_published(entropy, alpha, window, cutoff):
     assert adaptive_proportion_cutoff(entropy, alpha, window) == cutoff
 
 
-@pytest.mark.parametrize("entropy", [0.1, 0.37, 0.9, 1.0, 3.6, 4.0])
-@pytest.mark.parametrize("exponent", [-10, -20, -40, -60])
+@pytest.mark.parametrize("entropy", [0.2, 0.9, 1.0, 3.6])
+@pytest.mark.parametrize("exponent", [-10, -60])
 @pytest.mark.parametrize("window", [512, 1024])
 def test_adaptive_proportion_is_the_smallest_count_that_is_rare_enough(entropy, exponent, window):
     alpha = 2.0**exponent
