@@ -49,9 +49,9 @@ def test_writing_a_field_keeps_its_neighbours_and_triggers_nothing_else(device):
     assert model.words[address] == field.insert(stored, 5)
     # Flags are cleared by writing ones: only the one that is meant.
     model, board = transmitter(device)
-    address = model.address("transmitter.control")
+    address = model.address("pattern.flags")
     model.words[address] = 0b11
-    board.write("transmitter.control.run", 1)
+    board.write("pattern.flags.underflow", 1)
     assert model.words[address] == 0b01
 
 
