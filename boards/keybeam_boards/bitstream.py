@@ -20,6 +20,7 @@ from keybeam.protocol.identity import Role
 from keybeam_boards.ecp5_5g_evn import Ecp55GEvnPlatform
 from keybeam_boards.errors import RuleError, TimingError
 from keybeam_boards.output_registers import absorb_output_registers
+from keybeam_boards.rates import DEFAULT_SLOT_RATE
 from keybeam_boards.reports import (
     ClockResult,
     WorstPath,
@@ -28,7 +29,7 @@ from keybeam_boards.reports import (
     utilisation,
     worst_paths,
 )
-from keybeam_boards.rules import clock_violations, lane_violations
+from keybeam_boards.rules import clock_violations, lane_violations, serial_violations
 from keybeam_boards.toolchain import Progress, Step, run_step
 from keybeam_boards.tops import Top, make_top
 
@@ -38,12 +39,6 @@ BOARDS: Mapping[str, type[Platform]] = {"ecp5_5g_evn": Ecp55GEvnPlatform}
 """Platforms by the name of the board."""
 
 _PACKAGES = {"BG381": "CABGA381"}
-_NOTES = {
-    Role.TRANSMITTER: (
-        "the random bits of the chip are used as they come: nothing tests their health yet",
-    ),
-    Role.RECEIVER: (),
-}
 
 
 @dataclass(frozen=True)
@@ -54,6 +49,8 @@ class BuildReport:
     """Name of the board."""
     role: str
     """``transmitter`` or ``receiver``."""
+    slot_rate: str
+    """Slots a microsecond."""
     device: str
     """Part for which the bitstream is."""
     timing_device: str
@@ -84,8 +81,8 @@ class BuildReport:
     def text(self) -> str:
         """Give the report as lines to read."""
         lines = [
-            f"{self.role} for {self.board} ({self.device}), revision {self.git_revision}, "
-            f"seed {self.seed}",
+            f"{self.role} for {self.board} ({self.device}), {self.slot_rate} MHz slots, "
+            f"revision {self.git_revision}, seed {self.seed}",
             f"timing by {self.timing_device}: {'met' if self.timing_met else 'NOT MET'}",
         ]
         lines += [
@@ -151,7 +148,16 @@ def revision_number(revision: str) -> int:
     return int(match[0], 16) if match else 0
 
 
-def build(board: str, role: Role, out: Path, *, seed: int, progress: Progress) -> BuildReport:
+def build(
+    board: str,
+    role: Role,
+    out: Path,
+    *,
+    seed: int,
+    progress: Progress,
+    slot_rate: str = DEFAULT_SLOT_RATE,
+    lanes: int | None = None,
+) -> BuildReport:
     """Build the bitstream of a terminal.
 
     Parameters
@@ -166,6 +172,10 @@ def build(board: str, role: Role, out: Path, *, seed: int, progress: Progress) -
         Seed of placement; the same source and seed give the same bitstream.
     progress : callable
         Told of what begins and ends.
+    slot_rate : str
+        One of `keybeam_boards.rates.SLOT_RATES`.
+    lanes : int, optional
+        Lanes of a transmitter, where the board leaves the choice.
 
     Returns
     -------
@@ -177,9 +187,9 @@ def build(board: str, role: Role, out: Path, *, seed: int, progress: Progress) -
     ToolError
         If a program of the toolchain is missing or fails.
     """
-    platform = BOARDS[board]()
+    platform = BOARDS[board]() if lanes is None else BOARDS[board](lanes)
     revision = build_revision()
-    top = make_top(platform, role, revision_number(revision))
+    top = make_top(platform, role, revision_number(revision), slot_rate)
     return implement(
         platform,
         top,
@@ -187,8 +197,12 @@ def build(board: str, role: Role, out: Path, *, seed: int, progress: Progress) -
         name=f"{board}_{role.name.lower()}",
         seed=seed,
         progress=progress,
-        about={"board": board, "role": role.name.lower(), "git_revision": revision},
-        notes=_NOTES[role],
+        about={
+            "board": board,
+            "role": role.name.lower(),
+            "slot_rate": slot_rate,
+            "git_revision": revision,
+        },
     )
 
 
@@ -220,7 +234,7 @@ def implement(
     progress : callable
         Told of what begins and ends.
     about : mapping of str to str
-        ``board``, ``role`` and ``git_revision`` of the report.
+        ``board``, ``role``, ``slot_rate`` and ``git_revision`` of the report.
     notes : tuple of str
         Notes of the report.
 
@@ -245,13 +259,14 @@ def implement(
     netlist.write_text(free_collisions(plain_names(netlist.read_text())))
     run_step(_synthesis(name), folder, progress)
     _use_output_registers(folder / f"{name}.json")
-    run_step(_place_and_route(platform, name, seed), folder, progress)
+    run_step(_place_and_route(platform, name, seed, loops=top.has_rings), folder, progress)
 
     report = json.loads((folder / f"{name}.timing.json").read_text())
     reached = clocks(report, top.clocks)
     pads = places((folder / f"{name}.tim").read_text())
     violations = clock_violations(top.plan, platform.speed)
     violations += lane_violations(top.lanes, pads, platform.last_column)
+    violations += serial_violations(top.serial_outputs, platform.timing_device)
     timing_met = all(clock.met for clock in reached.values())
     usable = timing_met and not violations
     if usable:
@@ -312,15 +327,26 @@ def free_collisions(netlist: str) -> str:
     -------
     str
         The same with COLLISION_X_MASK set at every clocked read port of a memory that has one
-        write port.
+        write port with the same clock.
     """
+    return re.sub(r"^module .*?^end$", _free_in_module, netlist, flags=re.M | re.S)
 
-    def freed(cell: re.Match[str]) -> str:
-        if not re.search(r"\\CLK_ENABLE 1\b", cell[0]):
-            return cell[0]
-        return cell[0].replace("\\COLLISION_X_MASK 1'0", "\\COLLISION_X_MASK 1'1")
 
-    return re.sub(r"^ *cell \$memrd_v2 .*?^ *end$", freed, netlist, flags=re.M | re.S)
+def _free_in_module(module: re.Match[str]) -> str:
+    def part(cell: str, name: str) -> str:
+        return re.search(rf"^ *(?:parameter|connect) \\{name} (.*)$", cell, flags=re.M)[1]
+
+    writes = re.findall(r"^ *cell \$memwr_v2 .*?^ *end$", module[0], flags=re.M | re.S)
+    clocks = {part(cell, "MEMID"): part(cell, "CLK") for cell in writes}
+
+    def freed(match: re.Match[str]) -> str:
+        cell = match[0]
+        clocked = part(cell, "CLK_ENABLE") == "1"
+        if not clocked or part(cell, "CLK") != clocks.get(part(cell, "MEMID")):
+            return cell
+        return cell.replace("\\COLLISION_X_MASK 1'0", "\\COLLISION_X_MASK 1'1")
+
+    return re.sub(r"^ *cell \$memrd_v2 .*?^ *end$", freed, module[0], flags=re.M | re.S)
 
 
 def _use_output_registers(path: Path) -> None:
@@ -334,7 +360,7 @@ def _synthesis(name: str) -> Step:
     return Step("synthesis", "yosys", ("-q", "-l", f"{name}.rpt", f"{name}.ys"))
 
 
-def _place_and_route(platform: Platform, name: str, seed: int) -> Step:
+def _place_and_route(platform: Platform, name: str, seed: int, *, loops: bool) -> Step:
     family, size = re.fullmatch(r"LFE5(U|UM|UM5G)-(\d+)F", platform.timing_device).groups()
     option = {"U": "", "UM": "um-", "UM5G": "um5g-"}[family]
     arguments = {
@@ -351,6 +377,9 @@ def _place_and_route(platform: Platform, name: str, seed: int) -> Step:
         # Judged by the report, which is wanted all the more when a clock is missed.
         "--timing-allow-fail": None,
     }
+    if loops:
+        # Amaranth refuses loops of its own logic, so those there are can only be of vendor cells.
+        arguments["--ignore-loops"] = None
     words = (word for pair in arguments.items() for word in pair if word is not None)
     return Step("place and route", "nextpnr-ecp5", tuple(words))
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from keybeam.protocol.identity import Role
 from keybeam_boards.bitstream import BOARDS
 from keybeam_boards.bitstream import build as build_bitstream
+from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES
 
 __all__ = ["build"]
 
@@ -43,8 +44,31 @@ __all__ = ["build"]
     show_default=True,
     help="Seeds to try, one after the other from --seed on, until every clock is met.",
 )
+@click.option(
+    "--slot-rate",
+    type=click.Choice(list(SLOT_RATES)),
+    default=DEFAULT_SLOT_RATE,
+    show_default=True,
+    help="Slots a microsecond: "
+    + "; ".join(f"{name} for {rate.pulse_rates}" for name, rate in SLOT_RATES.items())
+    + ".",
+)
+@click.option(
+    "--lanes",
+    type=click.IntRange(min=1),
+    help="Lanes of the transmitter, where the board leaves the choice.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def build(board: str, role: str, out: Path, seed: int, seeds: int, as_json: bool) -> None:
+def build(
+    board: str,
+    role: str,
+    out: Path,
+    seed: int,
+    seeds: int,
+    slot_rate: str,
+    lanes: int | None,
+    as_json: bool,
+) -> None:
     """Build the bitstream of a terminal for a board.
 
     Everything runs locally with the open toolchain. Ends with status 2 and names the clock, if
@@ -64,7 +88,13 @@ def build(board: str, role: str, out: Path, seed: int, seeds: int, as_json: bool
         for attempt in range(seed, seed + seeds):
             progress(f"seed {attempt}")
             report = build_bitstream(
-                board, Role[role.upper()], out, seed=attempt, progress=progress
+                board,
+                Role[role.upper()],
+                out,
+                seed=attempt,
+                progress=progress,
+                slot_rate=slot_rate,
+                lanes=lanes,
             )
             if report.timing_met:
                 break

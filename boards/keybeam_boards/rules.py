@@ -1,7 +1,7 @@
 """Limits of the ECP5 that nextpnr does not check.
 
 The figures are those of Lattice's FPGA-DS-02012 (data sheet), FPGA-TN-02035
-(high-speed I/O) and FPGA-TN-02032 (sysI/O).
+(high-speed I/O), FPGA-TN-02032 (sysI/O) and FPGA-TN-02206 (SERDES).
 """
 
 import itertools
@@ -9,13 +9,29 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from keybeam_boards.reports import Place
-from keybeam_boards.tops import Lane
+from keybeam_boards.tops import Lane, SerialOutput
 from keybeam_gateware.primitives.pll import ECP5_PLL, PllStage
 
-__all__ = ["EDGE_CLOCK_LIMIT_HZ", "clock_violations", "lane_violations"]
+__all__ = [
+    "EDGE_CLOCK_LIMIT_HZ",
+    "SERIAL_RATE_HZ",
+    "SERIAL_REFERENCE_HZ",
+    "clock_violations",
+    "lane_violations",
+    "serial_violations",
+]
 
 EDGE_CLOCK_LIMIT_HZ = {"8": 400_000_000, "7": 350_000_000, "6": 312_000_000}
 """Fastest edge clock of the x2 interfaces by speed grade: half of 800, 700 and 624 Mb/s."""
+
+SERIAL_RATE_HZ = {
+    "LFE5UM": (270_000_000, 3_200_000_000),
+    "LFE5UM5G": (270_000_000, 5_000_000_000),
+}
+"""Slowest and fastest line of a SERDES by family; other families have none."""
+
+SERIAL_REFERENCE_HZ = (50_000_000, 320_000_000)
+"""Slowest and fastest reference clock of a SERDES."""
 
 _FAST_IO_TYPES = ("LVDS",)
 
@@ -98,6 +114,38 @@ def lane_violations(
             f"lanes {sides['left']} and {sides['right']} share an edge clock and are on "
             "different sides of the part"
         )
+    return found
+
+
+def serial_violations(outputs: Iterable[SerialOutput], device: str) -> list[str]:
+    """Check the rates of the SERDES.
+
+    Parameters
+    ----------
+    outputs : iterable of SerialOutput
+        Lines in use.
+    device : str
+        The part, as ``LFE5UM5G-85F``.
+
+    Returns
+    -------
+    list of str
+        One sentence per violation.
+    """
+    found = []
+    family = device.partition("-")[0]
+    for output in outputs:
+        if family not in SERIAL_RATE_HZ:
+            found.append(f"{device} has no SERDES")
+            continue
+        for what, frequency, (low, high) in (
+            ("line", output.line_hz, SERIAL_RATE_HZ[family]),
+            ("reference", output.reference_hz, SERIAL_REFERENCE_HZ),
+        ):
+            if not low <= frequency <= high:
+                found.append(
+                    f"SERDES {what} at {_mhz(frequency)} is outside {_mhz(low)} to {_mhz(high)}"
+                )
     return found
 
 

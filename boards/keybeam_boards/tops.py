@@ -12,16 +12,24 @@ from amaranth.hdl import Cat, ClockDomain, Const, Elaboratable, Module, Value
 from amaranth.lib import io, wiring
 
 from keybeam.protocol.identity import Role
-from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, SLOTS_PER_CYCLE
+from keybeam.protocol.numbers import SLOTS_PER_CYCLE
+from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES, SlotRate
 from keybeam_gateware import tops
 from keybeam_gateware.primitives import ecp5
 from keybeam_gateware.primitives.pll import PllStage, plan_pll
-from keybeam_gateware.random_input import RANDOM_LANES, RandomInput
 
-__all__ = ["EDGE_CLOCK_HZ", "Lane", "ReceiverTop", "Top", "TransmitterTop", "make_top"]
+__all__ = [
+    "CHIP_LANES",
+    "Lane",
+    "ReceiverTop",
+    "SerialOutput",
+    "Top",
+    "TransmitterTop",
+    "make_top",
+]
 
-EDGE_CLOCK_HZ = 2 * FABRIC_CLOCK_HZ
-"""The clock of the lane cells, which move a bit on either edge."""
+CHIP_LANES = 4
+"""Lanes of a random-number chip: one bit of every slot on each."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,16 @@ class Lane:
         return f"{self.name}_pad.buf.buf0"
 
 
+@dataclass(frozen=True)
+class SerialOutput:
+    """A line of a SERDES."""
+
+    line_hz: Fraction
+    """Bits a second."""
+    reference_hz: Fraction
+    """Frequency of the reference clock."""
+
+
 class Top(Elaboratable):
     """A terminal in the part of a board.
 
@@ -50,6 +68,8 @@ class Top(Elaboratable):
         The board.
     terminal : Component
         What stands behind the lanes and the serial port.
+    rate : SlotRate
+        How often a slot comes.
 
     Attributes
     ----------
@@ -59,14 +79,26 @@ class Top(Elaboratable):
         Clocks of the logic and their frequencies in hertz.
     lanes : list of Lane
         Lanes that were connected; complete after elaboration.
+    serial_outputs : list of SerialOutput
+        SERDES lines that were connected; complete after elaboration.
+    has_rings : bool
+        There are ring oscillators: loops of logic that are meant.
     """
 
-    def __init__(self, platform: Platform, terminal: wiring.Component):
-        self._terminal = terminal
-        reference_hz = Fraction(platform.lookup(platform.reference_clock).clock.frequency)
-        self.plan: tuple[PllStage, ...] = plan_pll(reference_hz, EDGE_CLOCK_HZ)
-        self.clocks = {"sync": Fraction(FABRIC_CLOCK_HZ), "reference": reference_hz}
+    has_rings = False
+
+    def __init__(self, platform: Platform, terminal: wiring.Component, rate: SlotRate):
+        self._terminal, self._rate = terminal, rate
+        self._reference = platform.reference_clock
+        if rate.external_hz is not None:
+            self._reference = platform.external_clock
+        reference_hz = Fraction(
+            rate.external_hz or platform.lookup(self._reference).clock.frequency
+        )
+        self.plan: tuple[PllStage, ...] = plan_pll(reference_hz, rate.edge_clock_hz)
+        self.clocks = {"sync": rate.fabric_clock_hz, "reference": reference_hz}
         self.lanes: list[Lane] = []
+        self.serial_outputs: list[SerialOutput] = []
 
     def elaborate(self, platform):
         """Put the terminal between its pads."""
@@ -75,6 +107,7 @@ class Top(Elaboratable):
         self._add_clocks(m, platform)
         self._add_serial_port(m, platform)
         self.lanes.clear()
+        self.serial_outputs.clear()
         self._add_lanes(m, platform, self._terminal)
         return m
 
@@ -86,7 +119,9 @@ class Top(Elaboratable):
         m.domains.sync = ClockDomain("sync", reset_less=True)
         m.domains.eclk = ClockDomain("eclk")
         m.submodules.clocks = clocks = ecp5.Clocks(self.plan)
-        reference = platform.request(platform.reference_clock, dir="-")
+        reference = platform.request(self._reference, dir="-")
+        if self._rate.external_hz is not None:
+            platform.add_clock_constraint(reference.io, self._rate.external_hz)
         button = platform.request(platform.restart_button, dir="-")
         m.d.comb += [
             clocks.reference.eq(self._input(m, "reference", reference)),
@@ -107,12 +142,14 @@ class Top(Elaboratable):
         m.submodules[f"{name}_pad"] = buffer = io.Buffer("i", port)
         return buffer.i
 
-    def _send(self, m, platform, resource: str, number: int, word) -> None:
-        """Serialise a word of every cycle onto a lane."""
+    def _send(self, m, platform, resource: str, number: int, word, fine_delay=None) -> None:
+        """Serialise a word of every cycle onto a lane, with a delay of its own if one is given."""
         name, port = self._request(platform, resource, number, output=True)
         m.submodules[f"{name}_pad"] = buffer = io.Buffer("o", port)
-        m.submodules[name] = lane = ecp5.LaneSerialiser()
+        m.submodules[name] = lane = ecp5.LaneSerialiser(delayed=fine_delay is not None)
         m.d.comb += [lane.word.eq(word), buffer.o.eq(lane.line)]
+        if fine_delay is not None:
+            m.d.comb += lane.fine_delay.eq(fine_delay)
 
     def _receive(self, m, platform, resource: str, number: int) -> Value:
         """Sample a lane; gives the word of every cycle."""
@@ -130,24 +167,49 @@ class Top(Elaboratable):
 
 
 class TransmitterTop(Top):
-    """The transmitter; ``random_clock`` drives the random-number chip."""
+    """The transmitter.
+
+    ``random_clock`` drives the random-number chips, at half the slot rate with a bit on either
+    edge. The serial lane of a SERDES is there where the board has one. As long as that lane does
+    not send, the terminal's `fault` keeps all lanes dark, so that none sends alone.
+    """
+
+    has_rings = True
 
     def _add_lanes(self, m, platform, terminal):
-        lanes = terminal.lanes
-        for resource, number, word in (
-            ("trigger", 0, lanes.trigger),
-            ("intensity", 0, lanes.intensity_0),
-            ("intensity", 1, lanes.intensity_1),
-            ("polarisation", 0, lanes.polarisation_0),
-            ("polarisation", 1, lanes.polarisation_1),
-            ("downlink", 0, terminal.downlink),
-            ("random_clock", 0, Const(0b0101, SLOTS_PER_CYCLE)),
-        ):
-            self._send(m, platform, resource, number, word)
-        m.submodules.random_input = random_input = RandomInput()
-        samples = [self._receive(m, platform, "random", lane) for lane in range(RANDOM_LANES)]
-        m.d.comb += random_input.lanes.eq(Cat(samples))
-        wiring.connect(m, random_input.random, terminal.random)
+        for number in range(platform.transmitter_lanes):
+            name = f"lane_{number}"
+            self._send(m, platform, "lane", number, terminal.lanes[name], terminal.fine_delay[name])
+        self._send(m, platform, "marker", 0, terminal.marker)
+        self._send(m, platform, "downlink", 0, terminal.downlink)
+        self._send(m, platform, "random_clock", 0, Const(0b0101, SLOTS_PER_CYCLE))
+        for chip in ("a", "b"):
+            samples = [
+                self._receive(m, platform, f"random_{chip}", lane) for lane in range(CHIP_LANES)
+            ]
+            m.d.comb += [terminal.chips[chip].eq(Cat(samples)), terminal.chip_valid[chip].eq(1)]
+        m.d.comb += [
+            terminal.uplink.eq(self._receive(m, platform, "uplink", 0)),
+            terminal.pps.eq(self._receive(m, platform, "pps", 0)),
+        ]
+        m.submodules.rings = rings = ecp5.RingOscillators()
+        m.d.comb += [
+            rings.enable.eq(1),
+            terminal.ring.eq(rings.bits),
+            terminal.ring_valid.eq(rings.valid),
+        ]
+        if platform.serial_lane is not None:
+            self._add_serial_lane(m, platform, terminal)
+
+    def _add_serial_lane(self, m, platform, terminal):
+        name, number = platform.serial_lane
+        pads = platform.request(name, number, dir={"tx": "-", "rx": "-"})
+        m.submodules.serial_lane = lane = ecp5.SerialLane(positive=pads.tx.p, negative=pads.tx.n)
+        m.d.comb += [lane.word.eq(terminal.serial), terminal.fault.eq(~lane.ready)]
+        reference_hz = self.clocks["sync"]
+        self.serial_outputs.append(
+            SerialOutput(reference_hz * ecp5.REFERENCE_MULTIPLIER, reference_hz)
+        )
 
 
 class ReceiverTop(Top):
@@ -164,7 +226,9 @@ class ReceiverTop(Top):
         ]
 
 
-def make_top(platform: Platform, role: Role, git_revision: int) -> Top:
+def make_top(
+    platform: Platform, role: Role, git_revision: int, slot_rate: str = DEFAULT_SLOT_RATE
+) -> Top:
     """Put one of the two terminals into the part of a board.
 
     Parameters
@@ -175,12 +239,17 @@ def make_top(platform: Platform, role: Role, git_revision: int) -> Top:
         Which terminal.
     git_revision : int
         First 32 bits of the git revision, for the identity block.
+    slot_rate : str
+        One of `keybeam_boards.rates.SLOT_RATES`.
 
     Returns
     -------
     Top
         What the board's plan is made of.
     """
-    if role is Role.TRANSMITTER:
-        return TransmitterTop(platform, tops.Transmitter(git_revision=git_revision))
-    return ReceiverTop(platform, tops.Receiver(git_revision=git_revision))
+    rate = SLOT_RATES[slot_rate]
+    top, terminal = {
+        Role.TRANSMITTER: (TransmitterTop, tops.Transmitter),
+        Role.RECEIVER: (ReceiverTop, tops.Receiver),
+    }[role]
+    return top(platform, terminal(git_revision=git_revision, uart_divisor=rate.uart_divisor), rate)
