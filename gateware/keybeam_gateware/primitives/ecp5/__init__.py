@@ -3,6 +3,13 @@
 from keybeam_gateware.primitives.ecp5.clocks import Clocks
 from keybeam_gateware.primitives.ecp5.lanes import LaneDeserialiser, LaneSerialiser
 from keybeam_gateware.primitives.ecp5.ring import RingOscillators
-from keybeam_gateware.primitives.ecp5.serdes import SerialLane
+from keybeam_gateware.primitives.ecp5.serdes import REFERENCE_MULTIPLIER, SerialLane
 
-__all__ = ["Clocks", "LaneDeserialiser", "LaneSerialiser", "RingOscillators", "SerialLane"]
+__all__ = [
+    "REFERENCE_MULTIPLIER",
+    "Clocks",
+    "LaneDeserialiser",
+    "LaneSerialiser",
+    "RingOscillators",
+    "SerialLane",
+]
