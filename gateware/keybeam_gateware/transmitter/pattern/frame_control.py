@@ -77,6 +77,13 @@ class FrameControl(wiring.Component):
     fit: Out(1)
     unfit: Out(1)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.strict = Signal()
+        self.spoiled = Signal()
+        self.set_asked = Signal()
+        self.clear_asked = Signal()
+
     def elaborate(self, platform):
         m = Module()
         border, running, first = Signal(), Signal(), Signal()
@@ -117,20 +124,26 @@ class FrameControl(wiring.Component):
         m.d.comb += self.slots.eq(Cat(pulse, whole, half, whole))
 
     def _latch(self, m, border, running, first):
-        set_asked, clear_asked = Signal(), Signal()
-        spoiled, began_unfit = Signal(), Signal()
-        is_key, key_wanted, found = Signal(), Signal(), Signal()
+        set_asked, clear_asked, spoiled = self.set_asked, self.clear_asked, self.spoiled
+        key_wanted, live, marked = Signal(), Signal(), Signal()
+        began_unfit, found = Signal(), Signal()
         m.d.comb += [
-            key_wanted.eq(self.wanted.mode == PatternMode.KEY),
             # In a frame that can become key, and only there, unfit bits are not sent.
-            found.eq(is_key & self.running & ~self.not_key & ~self.live),
+            found.eq(self.strict & ~self.live),
             self.fit.eq(~found & ~spoiled),
             self.unfit.eq(began_unfit | (found & ~spoiled)),
+            key_wanted.eq(self.wanted.mode == PatternMode.KEY),
+            # What waits when the pattern starts is forgotten, and so does not matter.
+            live.eq(self.live & (first | ~self.waiting_unfit)),
         ]
-        live = Signal()
-        # What waits when the pattern starts is forgotten, and so does not matter.
-        m.d.comb += live.eq(self.live & (first | ~self.waiting_unfit))
-        keeps = self.not_key & ~(clear_asked & key_wanted & live)
+        keeps = self.not_key & ~(clear_asked & live)
+        m.d.comb += marked.eq(
+            ~key_wanted
+            | (running & ~live)
+            | (set_asked | self.set_not_key)
+            | (spoiled | found)
+            | keeps
+        )
         m.d.sync += [
             spoiled.eq(spoiled | found),
             set_asked.eq(set_asked | self.set_not_key),
@@ -139,14 +152,8 @@ class FrameControl(wiring.Component):
         ]
         with m.If(border):
             m.d.sync += [
-                is_key.eq(key_wanted),
-                self.not_key.eq(
-                    ~key_wanted
-                    | (running & ~live)
-                    | (set_asked | self.set_not_key)
-                    | (spoiled | found)
-                    | keeps
-                ),
+                self.not_key.eq(marked),
+                self.strict.eq(running & ~marked),
                 began_unfit.eq(running & key_wanted & ~live),
                 spoiled.eq(0),
                 set_asked.eq(0),

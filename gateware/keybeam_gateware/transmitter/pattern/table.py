@@ -46,8 +46,8 @@ class LookupTable(wiring.Component):
     def __init__(self, width: int, init: list[int], *, lookups: int) -> None:
         address, entry = unsigned(exact_log2(len(init))), unsigned(width)
         self._lookups = lookups
-        self.memories = [Memory(shape=entry, depth=len(init), init=init) for _ in range(lookups)]
-        self._kept = Memory(shape=entry, depth=len(init), init=init)
+        self.memories = [_memory(entry, init) for _ in range(lookups)]
+        self._kept = _memory(entry, init)
         super().__init__(
             {f"address_{number}": In(address) for number in range(lookups)}
             | {f"entry_{number}": Out(entry) for number in range(lookups)}
@@ -81,3 +81,9 @@ class LookupTable(wiring.Component):
             entry.eq(output),
         ]
         m.d.sync += [fetched.eq(read.data), output.eq(fetched)]
+
+
+def _memory(shape, init):
+    # Without the attribute Yosys puts logic behind the slow outputs of a block RAM, which gives
+    # what stood there before a write in the same cycle.
+    return Memory(shape=shape, depth=len(init), init=init, attrs={"no_rw_check": 1})
