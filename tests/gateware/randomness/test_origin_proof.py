@@ -143,7 +143,7 @@ class InjectionIsNeverLive(Elaboratable):
 
 def test_words_are_of_the_origin_in_use_and_live_only_if_all_are(tmp_path):
     assert_proved(TellsTheTruth(), depth=2, folder=tmp_path, engine=ENGINE)
-    assert_reached(TellsTheTruth(), depth=22, folder=tmp_path, engine=ENGINE)
+    assert_reached(TellsTheTruth(), depth=19, folder=tmp_path, engine=ENGINE)
 
 
 def test_a_word_with_an_injected_fault_is_never_live(tmp_path):
@@ -169,7 +169,7 @@ def test_a_word_with_an_injected_fault_is_never_live(tmp_path):
 )
 def test_planted_faults_are_caught(tmp_path, old, new):
     faulty = mutated("keybeam_gateware.randomness.origin", old, new)
-    assert_refuted(TellsTheTruth(faulty.OriginSelector), depth=22, folder=tmp_path, engine=ENGINE)
+    assert_refuted(TellsTheTruth(faulty.OriginSelector), depth=19, folder=tmp_path, engine=ENGINE)
 
 
 def test_a_late_mark_of_an_injection_is_caught(tmp_path):
