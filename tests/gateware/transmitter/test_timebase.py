@@ -1,5 +1,8 @@
+import random
+
 import pytest
 
+from keybeam.protocol.modes import StartCondition
 from keybeam_gateware.transmitter.timebase import Timebase
 
 CYCLES = 16
@@ -86,5 +89,106 @@ def test_finished_tells_a_stop_by_itself_from_one_that_was_asked_for(bench):
         await ctx.tick().repeat(CYCLES)
         assert not ctx.get(dut.time.running)
         assert not ctx.get(dut.finished)
+
+    bench.run(dut, drive)
+
+
+def slots_of(time, ctx):
+    return 4 * (ctx.get(time.frame) * (1 << 14) + ctx.get(time.cycle))
+
+
+@pytest.mark.parametrize("place", range(4 * CYCLES))
+def test_starts_at_the_border_after_an_edge_in_any_slot(bench, place):
+    """The edge's index, and how long before the first slot it was; later edges do not matter."""
+    dut = Timebase(frame_cycles=CYCLES)
+    found = []
+
+    async def drive(ctx):
+        ctx.set(dut.start.condition, StartCondition.PPS)
+        ctx.set(dut.start_counter, 1000)
+        ctx.set(dut.pps, 0b1111)  # high from before: no edge
+        await ctx.tick().repeat(2)
+        ctx.set(dut.run, 1)
+        await ctx.tick().repeat(2 * CYCLES)
+        assert ctx.get(dut.start.armed)
+        ctx.set(dut.pps, 0)
+        cycle, slot = divmod(place, 4)
+        await ctx.tick().repeat(CYCLES + cycle)
+        index = slots_of(dut.time, ctx) + slot
+        ctx.set(dut.pps, 0b1111 << slot & 0b1111)
+        elapsed = -slot
+        first_index = None
+        while not ctx.get(dut.time.first):
+            await ctx.tick()
+            elapsed += 4
+            # Another edge before the start, where there is time for one.
+            ctx.set(dut.pps, 0 if elapsed < 8 else 0b1111)
+            if elapsed >= 12 and first_index is None:
+                first_index = ctx.get(dut.start.pps_index)
+            assert elapsed <= 8 * CYCLES
+        await ctx.tick().repeat(2)
+        found.append((ctx.get(dut.time.frame), ctx.get(dut.time.cycle)))
+        assert ctx.get(dut.start.pps_lead) == elapsed
+        assert first_index == index
+        assert elapsed >= 4 * 4 - slot
+        assert elapsed <= 4 * CYCLES + 4 * 4
+        assert not ctx.get(dut.start.armed)
+
+    bench.run(dut, drive)
+    assert found == [(1000, 2)]
+
+
+def test_an_edge_before_it_was_told_to_run_does_not_start_it(bench):
+    dut = Timebase(frame_cycles=CYCLES)
+
+    async def drive(ctx):
+        ctx.set(dut.start.condition, StartCondition.PPS)
+        ctx.set(dut.pps, 0b1100)
+        await ctx.tick()
+        ctx.set(dut.pps, 0)
+        await ctx.tick()
+        ctx.set(dut.run, 1)
+        await ctx.tick().repeat(3 * CYCLES)
+        assert ctx.get(dut.start.armed)
+        assert not ctx.get(dut.time.running)
+        assert ctx.get(dut.start.pps_index) == 2
+        ctx.set(dut.run, 0)
+        await ctx.tick().repeat(2)
+        assert not ctx.get(dut.start.armed)
+
+    bench.run(dut, drive)
+
+
+@pytest.mark.parametrize("frame", [2, 3, 6])
+def test_starts_with_the_frame_of_a_counter_which_goes_on(bench, frame):
+    dut = Timebase(frame_cycles=CYCLES)
+    rng = random.Random(frame)
+
+    async def drive(ctx):
+        ctx.set(dut.start.condition, StartCondition.FRAME)
+        ctx.set(dut.start.frame, frame)
+        ctx.set(dut.start_counter, rng.getrandbits(48))
+        ctx.set(dut.run, 1)
+        for number in range(8 * CYCLES):
+            now = number // CYCLES
+            assert ctx.get(dut.time.frame) == now
+            assert ctx.get(dut.time.running) == (now >= frame)
+            assert ctx.get(dut.time.first) == (number == frame * CYCLES)
+            await ctx.tick()
+
+    bench.run(dut, drive)
+
+
+def test_a_frame_that_has_passed_is_not_waited_for_again(bench):
+    dut = Timebase(frame_cycles=CYCLES)
+
+    async def drive(ctx):
+        ctx.set(dut.start.condition, StartCondition.FRAME)
+        ctx.set(dut.start.frame, 1)
+        await ctx.tick().repeat(2 * CYCLES)
+        ctx.set(dut.run, 1)
+        await ctx.tick().repeat(3 * CYCLES)
+        assert not ctx.get(dut.time.running)
+        assert ctx.get(dut.start.armed)
 
     bench.run(dut, drive)

@@ -38,7 +38,7 @@ from keybeam.protocol.symbols import (
 
 CONTENT = json.loads(os.environ["KEYBEAM_PATTERN"])
 ADDRESSES, PLACES = CONTENT["addresses"], CONTENT["places"]
-BITS = CONTENT["random_bits"]
+BITS, STEP = CONTENT["random_bits"], CONTENT["step"]
 START = 0x1234_5678_9ABC
 PERIOD_PS = 6400
 READ_CYCLES = 4
@@ -101,7 +101,7 @@ class Bench:
         """Let a cycle pass."""
         dut = self.dut
         await RisingEdge(dut.clk)
-        seen = int(dut.trace.value)
+        seen = int(dut.entry.value)
         self.trace.append(seen)
         valid = self.rng.random() >= self.starve
         if seen >> TAKEN & 1 or not seen >> VALID & 1:
@@ -256,7 +256,7 @@ async def bits_become_unfit_in_every_cycle(dut, spacing):
     await bench.set_spacing(spacing)
     await bench.settle()
     await bench.run(2)
-    for number in range(0, FRAME_CYCLES, 1 if spacing == 1 else 7):
+    for number in range(0, FRAME_CYCLES, STEP if spacing == 1 else 7):
         await bench.until(number)
         dut.live.value = 0
         await bench.cycles(1 + bench.rng.randrange(5) * (number % 3))
@@ -338,7 +338,7 @@ async def fault_in_every_cycle(dut, spacing):
     await bench.set_lanes()
     await bench.settle()
     await bench.run(3)
-    for number in range(0, FRAME_CYCLES, 1 if spacing == 1 else 5):
+    for number in range(0, FRAME_CYCLES, STEP if spacing == 1 else 5):
         await bench.until(number)
         dut.fault.value = 1
         await bench.cycles(1 if number % 4 else bench.rng.randrange(1, 90))
@@ -369,7 +369,7 @@ async def mode_change_in_every_cycle(dut):
     await bench.run(2)
     modes = list(PatternMode)
     writes = [(-100, PatternMode.KEY)]
-    for number in range(FRAME_CYCLES):
+    for number in range(0, FRAME_CYCLES, STEP):
         await bench.until(number)
         mode = PatternMode.KEY if number % 3 == 2 else bench.rng.choice(modes)
         writes.append((len(bench.trace), mode))
@@ -393,7 +393,7 @@ async def mode_change_in_every_cycle(dut):
 async def reset_in_every_cycle(dut):
     bench = Bench(dut, 6000)
     await bench.begin()
-    for number in range(FRAME_CYCLES):
+    for number in range(0, FRAME_CYCLES, STEP):
         bench.settings.fixed = 5
         await bench.set_mode(PatternMode.FIXED if number % 2 else PatternMode.KEY, 5)
         await bench.run(1)

@@ -47,7 +47,7 @@ class PatternBench(wiring.Component):
                 "random": In(stream.Signature(4 * random_bits)),
                 "live": In(1),
                 "fault": In(1),
-                "trace": Out(self.layout.size),
+                "entry": Out(self.layout.size),
                 "bus": In(csr.Signature(addr_width=map_.addr_width, data_width=map_.data_width)),
             }
         )
@@ -60,7 +60,7 @@ class PatternBench(wiring.Component):
         connect(m, pattern.start, timebase.start)
         connect(m, flipped(self.bus), pattern.bus)
         connect(m, flipped(self.random), pattern.random)
-        trace = data.View(self.layout, self.trace)
+        trace = data.View(self.layout, self.entry)
         m.d.comb += [
             timebase.run.eq(self.run),
             timebase.start_counter.eq(self.start_counter),
