@@ -184,7 +184,7 @@ class Bench:
     async def finish(self):
         """Stop, and let everything come out that is under way."""
         self.dut.run.value = 0
-        await self.cycles(4 * FRAME_CYCLES)
+        await self.cycles(3 * FRAME_CYCLES)
         return self.check()
 
     def check(self):
@@ -206,10 +206,10 @@ async def mode_and_spacing(dut, mode, spacing):
     await bench.set_spacing(spacing)
     await bench.set_lanes()
     await bench.settle()
-    await bench.run(4)
+    await bench.run(3)
     trace, chosen = await bench.finish()
     ran = [c for c in chosen if trace["time_running"][c]]
-    assert len(ran) >= 3 * FRAME_CYCLES
+    assert len(ran) >= 2 * FRAME_CYCLES
     status = await bench.read("status")
     assert status & 0b111 == mode
     assert bool(status & NOT_KEY) == (mode != PatternMode.KEY)
