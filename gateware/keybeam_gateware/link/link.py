@@ -2,7 +2,6 @@
 
 from amaranth import Module, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.link import MESSAGE_MAXIMUM, TAGS_MAXIMUM, FrameKind
@@ -12,8 +11,9 @@ from keybeam_gateware.link.access import RegisterAccess
 from keybeam_gateware.link.cobs import CobsDecoder, CobsEncoder
 from keybeam_gateware.link.commands import Commands
 from keybeam_gateware.link.framing import FrameChecker, FrameSealer
+from keybeam_gateware.link.paced_fifo import PacedFifo
 from keybeam_gateware.link.packer import Packer
-from keybeam_gateware.link.packets import ByteRegister, PacketArbiter
+from keybeam_gateware.link.packets import PacketArbiter
 from keybeam_gateware.link.uart import UartReceiver, UartTransmitter
 from keybeam_gateware.soc import CSR_DATA_WIDTH, MemoryMap, csr
 
@@ -116,23 +116,19 @@ class Link(wiring.Component):
     def _receive(self, m, commands):
         """From the line to whole, right requests."""
         m.submodules.uart_receiver = uart = UartReceiver(divisor=self._divisor)
-        m.submodules.waiting = waiting = SyncFIFOBuffered(width=8, depth=_INPUT_BYTES)
-        m.submodules.stage = stage = ByteRegister()
+        m.submodules.waiting = waiting = PacedFifo(8, depth=_INPUT_BYTES)
         m.submodules.decoder = decoder = CobsDecoder()
         m.submodules.checker = checker = FrameChecker()
         m.d.comb += [
             uart.line.eq(self.uart_rx),
-            waiting.w_data.eq(uart.output.payload),
-            waiting.w_en.eq(uart.output.valid),
-            uart.output.ready.eq(waiting.w_rdy),
             commands.length.eq(checker.length),
             self.accepted.eq(checker.accepted),
             self.dropped.eq(checker.dropped | commands.ignored),
             self.spoilt.eq(uart.broken),
             self.lost.eq(uart.lost),
         ]
-        connect(m, waiting.r_stream, stage.input)
-        connect(m, stage.output, decoder.input)
+        connect(m, uart.output, waiting.input)
+        connect(m, waiting.output, decoder.input)
         connect(m, decoder.output, checker.input)
         connect(m, checker.output, commands.frame)
 

@@ -2,10 +2,10 @@
 
 from amaranth import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.link import FrameKind
+from keybeam_gateware.link.paced_fifo import PacedFifo
 from keybeam_gateware.link.packets import PacketStream
 
 __all__ = ["Packer"]
@@ -64,12 +64,8 @@ class Packer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=self._item_bits, depth=self._depth)
-        m.d.comb += [
-            fifo.w_data.eq(self.items.payload),
-            fifo.w_en.eq(self.items.valid),
-            self.items.ready.eq(fifo.w_rdy),
-        ]
+        m.submodules.fifo = fifo = PacedFifo(self._item_bits, depth=self._depth)
+        connect(m, flipped(self.items), fifo.input)
         waiting, enough = Signal(), Signal()
         level = Signal.like(fifo.level)
         patience, due = Signal(range(self._flush_cycles)), Signal()
@@ -83,8 +79,6 @@ class Packer(wiring.Component):
         sequence, number = Signal(8), Signal(_NUMBER_BITS)
         head = Cat(Const(self._kind, 8), sequence, *([number] if self._numbered else []))
         shift = Signal(max(len(head), self._item_bits))
-        # The block RAM's own output register, which has no reset.
-        item = Signal(self._item_bits, reset_less=True)
         bytes_left, items_left = Signal(range(len(shift) // 8)), Signal(range(self._maximum + 1))
         settle = Signal(2)
         out = self.output.payload
@@ -107,17 +101,14 @@ class Packer(wiring.Component):
                 m.d.sync += [number.eq(number + items_left), sequence.eq(sequence + 1)]
                 m.next = "BYTE"
             with m.State("ITEM"):
-                m.d.comb += fifo.r_en.eq(1)
-                m.d.sync += item.eq(fifo.r_data)
-                with m.If(fifo.r_rdy):
-                    m.next = "LOAD"
-            with m.State("LOAD"):
-                m.d.sync += [
-                    shift.eq(item),
-                    bytes_left.eq(self._item_bits // 8 - 1),
-                    items_left.eq(items_left - 1),
-                ]
-                m.next = "BYTE"
+                m.d.comb += fifo.output.ready.eq(1)
+                with m.If(fifo.output.valid):
+                    m.d.sync += [
+                        shift.eq(fifo.output.payload),
+                        bytes_left.eq(self._item_bits // 8 - 1),
+                        items_left.eq(items_left - 1),
+                    ]
+                    m.next = "BYTE"
             with m.State("BYTE"):
                 m.d.sync += [
                     out.data.eq(shift[:8]),

@@ -1,13 +1,13 @@
-"""Packets on byte streams, the arbiter that joins several sources of them, and a register stage.
+"""Packets on byte streams, and the arbiter that joins several sources of them.
 
 The semantics stand in ``docs/streams.md``.
 """
 
-from amaranth import Module, Mux, Signal, unsigned
+from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["PACKET_BYTE", "RAW_PACKET_BYTE", "ByteRegister", "PacketArbiter", "PacketStream"]
+__all__ = ["PACKET_BYTE", "RAW_PACKET_BYTE", "PacketArbiter", "PacketStream"]
 
 PACKET_BYTE = data.StructLayout({"data": 8, "last": 1})
 """A byte of a packet; `last` marks the final one."""
@@ -17,32 +17,6 @@ RAW_PACKET_BYTE = data.StructLayout({"data": 8, "last": 1, "broken": 1})
 
 PacketStream = stream.Signature(PACKET_BYTE)
 """Signature of a stream of packets."""
-
-
-class ByteRegister(wiring.Component):
-    """Parts two blocks in time: a byte goes through a register, in two cycles.
-
-    Members
-    -------
-    input : In(stream.Signature(unsigned(8)))
-        Bytes, say from a block RAM, whose data come late in the cycle.
-    output : Out(stream.Signature(unsigned(8)))
-        The same bytes.
-    """
-
-    input: In(stream.Signature(unsigned(8)))
-    output: Out(stream.Signature(unsigned(8)))
-
-    def elaborate(self, platform):
-        m = Module()
-        # Without a reset, nothing stands between the block RAM and the register.
-        byte = Signal(8, reset_less=True)
-        m.d.comb += [self.input.ready.eq(~self.output.valid), self.output.payload.eq(byte)]
-        with m.If(~self.output.valid):
-            m.d.sync += [byte.eq(self.input.payload), self.output.valid.eq(self.input.valid)]
-        with m.Elif(self.output.ready):
-            m.d.sync += self.output.valid.eq(0)
-        return m
 
 
 class PacketArbiter(wiring.Component):
