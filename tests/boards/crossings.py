@@ -10,12 +10,14 @@ from amaranth.hdl import _nir
 
 _SAMPLED = {
     "FD1S3AX": ("CK", r"D"),
+    "FD1S3BX": ("CK", r"D"),  # the asynchronous set and clear are meant
+    "FD1S3DX": ("CK", r"D"),
     "ODDRX2F": ("SCLK", r"D\d"),
     "DCUA": ("CH0_FF_TXI_CLK", r"CH0_FF_TX_D_\d+"),
 }
 """Cells that take inputs over with a clock: the clock's port, and a pattern of the inputs."""
 
-_GIVEN = {"FD1S3AX": "CK", "IDDRX2F": "SCLK"}
+_GIVEN = {"FD1S3AX": "CK", "FD1S3BX": "CK", "FD1S3DX": "CK", "IDDRX2F": "SCLK"}
 """Cells whose outputs change with a clock, by its port."""
 
 _THROUGH = {"LUT4", "IB", "OB", "OBZ", "DELAYF"}

@@ -12,9 +12,11 @@ WORDS = 64
 
 
 async def start(dut):
-    cocotb.start_soon(Clock(dut.reference, EDGE_CLOCK_PS, unit="ps").start())
+    clock = Clock(dut.reference, EDGE_CLOCK_PS, unit="ps")
+    clock.start()
     cocotb.start_soon(loop_back(dut))
     await restart(dut)
+    return clock
 
 
 async def loop_back(dut):
@@ -119,3 +121,24 @@ async def lines_are_dark_until_the_clocks_are_ready(dut):
     await with_timeout(ValueChange(dut.lines), 1, "us")
     await Timer(EDGE_CLOCK_PS // 4, unit="ps")
     assert dut.lines.value.to_unsigned() == 3
+
+
+@cocotb.test()
+async def lines_go_dark_without_a_reference(dut):
+    clock = await start(dut)
+    dut.word.value = 0b1111
+    for _ in range(16):
+        await RisingEdge(dut.reference)
+    assert dut.lines.value.to_unsigned() == 3
+    clock.stop()
+    await Timer(EDGE_CLOCK_PS, unit="ps")
+    dut.clocks.pll0.lost.value = 1
+    await Timer(EDGE_CLOCK_PS // 2, unit="ps")
+    assert dut.lines.value.to_unsigned() == 0
+    assert not dut.ready.value
+    # And all begins anew when it comes back.
+    dut.word.value = 0
+    dut.clocks.pll0.lost.value = 0
+    clock.start()
+    await with_timeout(RisingEdge(dut.ready), 5, "us")
+    await exchange(dut, [random.randrange(1 << SLOTS) for _ in range(WORDS)])

@@ -63,10 +63,13 @@ module EHXPLLL (
     parameter CLKOP_ENABLE = "ENABLED", FEEDBK_PATH = "CLKOP", PLLRST_ENA = "DISABLED";
     parameter INTFB_WAKE = "DISABLED", STDBY_ENABLE = "DISABLED", DPHASE_SOURCE = "DISABLED";
     reg [3:0] count = 0;
+    // Set by a test that takes the reference away.
+    reg lost /* verilator public_flat_rw */ = 0;
+    wire unlock = RST || lost;
     initial LOCK = 0;
     assign CLKOP = CLKI;
-    always @(posedge CLKI or posedge RST)
-        if (RST) {LOCK, count} <= 0;
+    always @(posedge CLKI or posedge unlock)
+        if (unlock) {LOCK, count} <= 0;
         else begin
             count <= count + 1;
             if (&count) LOCK <= 1;
@@ -109,5 +112,27 @@ module FD1S3AX (
     initial Q = 0;
     always @(posedge CK or posedge reset)
         if (reset) Q <= 0;
+        else Q <= D;
+endmodule
+
+module FD1S3DX (
+    input CK, D, CD,
+    output reg Q
+);
+    parameter GSR = "ENABLED";
+    initial Q = 0;
+    always @(posedge CK or posedge CD)
+        if (CD) Q <= 0;
+        else Q <= D;
+endmodule
+
+module FD1S3BX (
+    input CK, D, PD,
+    output reg Q
+);
+    parameter GSR = "ENABLED";
+    initial Q = 0;
+    always @(posedge CK or posedge PD)
+        if (PD) Q <= 1;
         else Q <= D;
 endmodule

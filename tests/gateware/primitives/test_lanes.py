@@ -108,7 +108,7 @@ def test_ecp5_lanes(simulator, tmp_path):
         simulator=simulator,
         test_folder=HERE,
     )
-    assert ran == 3
+    assert ran == 4
 
 
 def test_portable_lanes_carry_slots_in_order():

@@ -5,7 +5,9 @@ from amaranth.hdl import ClockSignal, Instance, Module, Signal, Value
 __all__ = ["register"]
 
 
-def register(m: Module, name: str, domain: str, data: Value, *, global_reset: bool) -> Signal:
+def register(
+    m: Module, name: str, domain: str, data: Value, *, global_reset: bool, clear=None, preset=None
+) -> Signal:
     """Register a signal in flip-flops that follow the global reset, or do not; starts at 0.
 
     Parameters
@@ -20,14 +22,22 @@ def register(m: Module, name: str, domain: str, data: Value, *, global_reset: bo
         What is registered.
     global_reset : bool
         Whether the global reset sets it to 0.
+    clear, preset : Value, optional
+        At most one of them: sets it to 0, or to all ones, without waiting for a clock.
     """
+    kind, asynchronous = "FD1S3AX", {}
+    if clear is not None:
+        kind, asynchronous = "FD1S3DX", {"i_CD": clear}
+    elif preset is not None:
+        kind, asynchronous = "FD1S3BX", {"i_PD": preset}
     output = Signal(len(data), name=name)
     for bit in range(len(data)):
         m.submodules[f"{name}_{bit}"] = Instance(
-            "FD1S3AX",
+            kind,
             p_GSR="ENABLED" if global_reset else "DISABLED",
             i_CK=ClockSignal(domain),
             i_D=data[bit],
+            **asynchronous,
             o_Q=output[bit],
         )
     return output

@@ -31,7 +31,8 @@ class Clocks(wiring.Component):
     The edge clock starts as FPGA-TN-02035 asks of the x2 interfaces: reset the divider and the
     lane cells, stop the edge clock, release the resets while it stands, and let it go, so that
     all of them count from the same edge. If a loop loses lock, everything starts again; until
-    then the logic is held in reset and the lanes are dark.
+    then the logic is held in reset and the lanes are dark. That does not wait for a clock, since
+    what was lost may be the reference itself.
 
     The logic is reset by the part's global reset, which no router has to bring to thousands of
     flip-flops and which gives each its initial value. It is slow and not synchronous to
@@ -86,14 +87,16 @@ class Clocks(wiring.Component):
 
     def _add_sequence(self, m, lock):
         """Add the steps of the start, in flip-flops that the reset they cause does not touch."""
+        unlocked = Signal()
+        m.d.comb += unlocked.eq(~lock)
 
-        def settled(name, data):
-            return register(m, name, "reference", data, global_reset=False)
+        def settled(name, data, **asynchronous):
+            return register(m, name, "reference", data, global_reset=False, **asynchronous)
 
         locked = settled("locked", settled("locked_early", Cat(lock)))
         restart = settled("restart", settled("restart_early", Cat(self.reset)))
         following = Signal(range(_STEPS))
-        step = settled("step", following)
+        step = settled("step", following, clear=unlocked)
         with m.If(locked & ~restart):
             m.d.comb += following.eq(Mux(step == _STEPS - 1, step, step + 1))
 
@@ -102,12 +105,13 @@ class Clocks(wiring.Component):
         def within(first, last):
             return Cat((step >= first) & (step < last))
 
-        run = settled("run", within(4 * _PHASE - _PHASE // 2, _STEPS))
+        run = settled("run", within(4 * _PHASE - _PHASE // 2, _STEPS), clear=unlocked)
+        hold = settled("hold", within(_PHASE, 3 * _PHASE), preset=unlocked)
         m.submodules.global_reset = Instance("GSR", i_GSR=run)
         m.d.comb += [
-            ResetSignal("eclk").eq(settled("hold", within(_PHASE, 3 * _PHASE))),
-            self._stop.eq(settled("stop", within(2 * _PHASE, 4 * _PHASE))),
-            self.ready.eq(settled("started", within(4 * _PHASE, _STEPS))),
+            ResetSignal("eclk").eq(hold),
+            self._stop.eq(settled("stop", within(2 * _PHASE, 4 * _PHASE), clear=unlocked)),
+            self.ready.eq(settled("started", within(4 * _PHASE, _STEPS), clear=unlocked)),
         ]
 
     @staticmethod
