@@ -74,8 +74,8 @@ def test_a_user_runs_the_transmitter_from_the_command_line(tx):
 
 
 def test_symbol_map_and_lanes(tx):
-    rows = tx("map", "--signal", "0.75", "--decoy", "0.125", "--vacuum", "0.125")
-    assert [float(row["rectilinear"]) for row in rows] == [0.375, 0.0625, 0.0625]
+    rows = tx("map", "--signal", "0.75", "--decoy", "0.25")
+    assert [float(row["rectilinear"]) for row in rows] == [0.375, 0.125, 0]
     assert tx("map") == rows
     tx("map", "--signal", "0.5", "--decoy", "0.25", "--vacuum", "0.25")
     (row,) = tx("lanes", "6", "--delay", "63", "--idle", "1", "--invert")
