@@ -1,9 +1,9 @@
 """Carries lines between the clock of the log and that of the memory."""
 
-from amaranth import Cat, DomainRenamer, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth import DomainRenamer, Module, Mux, Signal
+from amaranth.lib import data, wiring
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.fifo import AsyncFIFO, SyncFIFO
+from amaranth.lib.fifo import AsyncFIFO, SyncFIFO, SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -12,11 +12,12 @@ from keybeam_gateware.transmitter.log.memory_port import WORD_BITS, MemoryPort
 
 __all__ = ["LineBridge"]
 
-_REQUESTS = 512
-"""Writes and reads that may wait for the memory: the depth of the block RAM that holds them. A
-refresh of 2 µs keeps 40 of them waiting."""
+_CROSSING = 16
+"""Requests in the crossing: few, so that its pointers are short and fast."""
 _MARGIN = 8
 """Requests for which there must be room when one is taken, since the level is known late."""
+_WAITING = 128
+"""Writes and reads that can wait for the memory besides: a refresh of 2 µs keeps 40 waiting."""
 _WRITES = 32
 """Writes whose command the core took and whose data it has not asked for yet, at most."""
 _ANSWERS = 4
@@ -61,47 +62,67 @@ class LineBridge(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.requests = requests = AsyncFIFO(
-            width=1 + self._address_bits + self._line_bits,
-            depth=_REQUESTS,
-            r_domain="dram",
-            w_domain="sync",
+        request = data.StructLayout(
+            {"write": 1, "address": self._address_bits, "line": self._line_bits}
         )
-        self._take(m, requests)
-        self._carry_out(m, requests)
+        self._carry_out(m, self._queue(m, self._take(m, request)))
         self._answer(m)
         return m
 
-    def _take(self, m, requests):
-        """Queue writes and reads, a write first."""
+    def _take(self, m, layout):
+        """Let writes and reads cross, a write first; gives them in ``dram``."""
+        m.submodules.crossing = crossing = AsyncFIFO(
+            width=layout.size, depth=_CROSSING, r_domain="dram", w_domain="sync"
+        )
         port, write, read = self.port, self.port.write, self.port.read
         for name, source in ("initialised", self.initialised), ("passed", self.passed):
             m.submodules[f"{name}_here"] = FFSynchronizer(source, getattr(port, name))
-        room = Signal()
-        # Registered, so that the log's decisions do not wait for the queue's.
+        room, request = Signal(), Signal(layout)
+        # Registered, so that the log's decisions do not wait for the crossing's.
         m.d.sync += [
-            room.eq(port.passed & (requests.w_level <= _REQUESTS - _MARGIN)),
-            requests.w_en.eq(room & (write.enable | read.enable)),
-            requests.w_data.eq(
-                Cat(write.enable, Mux(write.enable, write.address, read.address), write.line)
-            ),
+            room.eq(port.passed & (crossing.w_level <= _CROSSING - _MARGIN)),
+            crossing.w_en.eq(room & (write.enable | read.enable)),
+            request.write.eq(write.enable),
+            request.address.eq(Mux(write.enable, write.address, read.address)),
+            request.line.eq(write.line),
         ]
-        m.d.comb += [write.taken.eq(room), read.taken.eq(room & ~write.enable)]
-
-    def _carry_out(self, m, requests):
-        native = self.native
-        is_write, address, line = Signal(), Signal(self._address_bits), Signal(self._line_bits)
-        m.submodules.writes = writes = DomainRenamer("dram")(
-            SyncFIFO(width=self._line_bits, depth=_WRITES)
-        )
         m.d.comb += [
-            Cat(is_write, address, line).eq(requests.r_data),
-            native.command.valid.eq(requests.r_rdy & (~is_write | writes.w_rdy)),
-            native.command.payload.write.eq(is_write),
-            native.command.payload.address.eq(address),
-            requests.r_en.eq(native.command.ready & (~is_write | writes.w_rdy)),
-            writes.w_data.eq(line),
-            writes.w_en.eq(requests.r_rdy & native.command.ready & is_write),
+            crossing.w_data.eq(request),
+            write.taken.eq(room),
+            read.taken.eq(room & ~write.enable),
+        ]
+        return crossing, layout
+
+    def _queue(self, m, source):
+        """Let requests wait in block RAM, whose slow outputs are then registered."""
+        crossing, layout = source
+        waiting = DomainRenamer("dram")(SyncFIFOBuffered(width=layout.size, depth=_WAITING))
+        m.submodules.waiting = waiting
+        valid, ready, request = Signal(), Signal(), Signal(layout)
+        m.d.comb += [
+            waiting.w_data.eq(crossing.r_data),
+            waiting.w_en.eq(crossing.r_rdy),
+            crossing.r_en.eq(waiting.w_rdy),
+            waiting.r_en.eq(ready | ~valid),
+        ]
+        with m.If(ready | ~valid):
+            m.d.dram += [valid.eq(waiting.r_rdy), request.eq(waiting.r_data)]
+        return valid, ready, request
+
+    def _carry_out(self, m, source):
+        """Give requests to the core, with the data of writes in a queue of their own."""
+        valid, ready, request = source
+        native = self.native
+        writes = DomainRenamer("dram")(SyncFIFO(width=self._line_bits, depth=_WRITES))
+        m.submodules.writes = writes
+        fits = ~request.write | writes.w_rdy
+        m.d.comb += [
+            native.command.valid.eq(valid & fits),
+            native.command.payload.write.eq(request.write),
+            native.command.payload.address.eq(request.address),
+            ready.eq(native.command.ready & fits),
+            writes.w_data.eq(request.line),
+            writes.w_en.eq(valid & native.command.ready & request.write),
             native.write.valid.eq(writes.r_rdy),
             native.write.payload.eq(writes.r_data),
             writes.r_en.eq(native.write.ready),

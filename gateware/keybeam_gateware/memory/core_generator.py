@@ -51,7 +51,9 @@ def _use_model(configuration, rows):
             super().__init__(frequency, "1:2")
 
     configuration["sdram_module"] = SmallChip
-    settings = _ecp5_settings(SmallChip(frequency, None), configuration["sdram_module_nb"], frequency)
+    settings = _ecp5_settings(
+        SmallChip(frequency, None), configuration["sdram_module_nb"], frequency
+    )
     # The generator asks LiteX's simulator for settings, which are those of another family.
     simulator = types.ModuleType("litex.tools.litex_sim")
     simulator.get_sdram_phy_settings = lambda **_: settings
@@ -63,7 +65,7 @@ def _use_model(configuration, rows):
 
 
 def _sequence(phy, timing):
-    """Give the start of the memory as steps: address, bank, command, wait, whether it is control."""
+    """Give the steps of the start: address, bank, command, wait, whether it is control."""
     header = {}
     exec(litedram.init.get_sdram_phy_py_header(phy, timing), header)
     steps = litedram.init.get_sdram_phy_init_sequence(phy, timing)[0]
@@ -103,6 +105,8 @@ def main():
     text = str(platform.get_verilog(fragment, name=settings["name"], regular_comb=False))
     # The head tells the date.
     text = text[text.index("`timescale") :]
+    # Pins that are driven from inside a buffer are declared as inputs.
+    text = re.sub(r"\binput (?= *wire .*\bddram_dqs?(_p)?,$)", "inout ", text, flags=re.M)
     (folder / "core.v").write_text(text)
     registers = json.loads(get_csr_json(core.csr_regions))["csr_registers"]
     phy = core.sdram.controller.settings.phy

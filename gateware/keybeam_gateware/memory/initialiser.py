@@ -158,9 +158,7 @@ class Initialiser(wiring.Component):
                 m.next = "IDLE"
             with m.State("IDLE"):
                 pass
-        m.d.comb += test.last.eq(
-            Mux(choosing, self._short_lines - 1, self._long_lines - 1)
-        )
+        m.d.comb += test.last.eq(Mux(choosing, self._short_lines - 1, self._long_lines - 1))
         return m
 
     def _share(self, m, test):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from amaranth import ClockSignal, Const, Instance, Module, ResetSignal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
 from keybeam_gateware.memory.native import ControlBus, NativePort
 from keybeam_gateware.memory.program import Delays, Write, start_program
@@ -180,31 +180,31 @@ class DramCore(wiring.Component):
 
     def _ports(self):
         native, bus = self.native, self.bus
-        ports = dict(
-            i_clk=self.reference,
-            o_user_clk=ClockSignal("dram"),
-            o_user_rst=ResetSignal("dram"),
-            i_user_port_log_cmd_valid=native.command.valid,
-            o_user_port_log_cmd_ready=native.command.ready,
-            i_user_port_log_cmd_we=native.command.payload.write,
-            i_user_port_log_cmd_addr=native.command.payload.address,
-            i_user_port_log_wdata_valid=native.write.valid,
-            o_user_port_log_wdata_ready=native.write.ready,
-            i_user_port_log_wdata_we=Const(-1, self._description.line_bits // 8),
-            i_user_port_log_wdata_data=native.write.payload,
-            o_user_port_log_rdata_valid=native.read.valid,
-            i_user_port_log_rdata_ready=native.read.ready,
-            o_user_port_log_rdata_data=native.read.payload,
-            i_wb_ctrl_adr=bus.address,
-            i_wb_ctrl_dat_w=bus.value,
-            i_wb_ctrl_sel=Const(0b1111, 4),
-            i_wb_ctrl_cyc=bus.enable,
-            i_wb_ctrl_stb=bus.enable,
-            i_wb_ctrl_we=Const(1),
-            i_wb_ctrl_cti=Const(0, 3),
-            i_wb_ctrl_bte=Const(0, 2),
-            o_wb_ctrl_ack=bus.done,
-        )
+        ports = {
+            "i_clk": self.reference,
+            "o_user_clk": ClockSignal("dram"),
+            "o_user_rst": ResetSignal("dram"),
+            "i_user_port_log_cmd_valid": native.command.valid,
+            "o_user_port_log_cmd_ready": native.command.ready,
+            "i_user_port_log_cmd_we": native.command.payload.write,
+            "i_user_port_log_cmd_addr": native.command.payload.address,
+            "i_user_port_log_wdata_valid": native.write.valid,
+            "o_user_port_log_wdata_ready": native.write.ready,
+            "i_user_port_log_wdata_we": Const(-1, self._description.line_bits // 8),
+            "i_user_port_log_wdata_data": native.write.payload,
+            "o_user_port_log_rdata_valid": native.read.valid,
+            "i_user_port_log_rdata_ready": native.read.ready,
+            "o_user_port_log_rdata_data": native.read.payload,
+            "i_wb_ctrl_adr": bus.address,
+            "i_wb_ctrl_dat_w": bus.value,
+            "i_wb_ctrl_sel": Const(0b1111, 4),
+            "i_wb_ctrl_cyc": bus.enable,
+            "i_wb_ctrl_stb": bus.enable,
+            "i_wb_ctrl_we": Const(1),
+            "i_wb_ctrl_cti": Const(0, 3),
+            "i_wb_ctrl_bte": Const(0, 2),
+            "o_wb_ctrl_ack": bus.done,
+        }
         if self._description.delays is None:
             return ports | {"i_sim_trace": Const(0)}
         return ports | {"i_rst": self.reset} | dict(self._pins)

@@ -122,6 +122,4 @@ class MemoryTest(wiring.Component):
     def _lane(self, line, lane):
         """Parts of a line that go over one lane."""
         width = LANE_BITS * self._lanes
-        return [
-            line[width * word + LANE_BITS * lane :][:LANE_BITS] for word in range(self._words)
-        ]
+        return [line[width * word + LANE_BITS * lane :][:LANE_BITS] for word in range(self._words)]

@@ -54,6 +54,4 @@ class ControlBus(wiring.Signature):
     """
 
     def __init__(self) -> None:
-        super().__init__(
-            {"enable": Out(1), "address": Out(30), "value": Out(32), "done": In(1)}
-        )
+        super().__init__({"enable": Out(1), "address": Out(30), "value": Out(32), "done": In(1)})

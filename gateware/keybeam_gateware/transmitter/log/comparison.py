@@ -8,7 +8,7 @@ from keybeam_gateware.transmitter.layouts import WORD_INDEX_BITS
 
 __all__ = ["COMPARISON_LATENCY", "LONGEST_LOG_WORDS", "Comparison"]
 
-_LOW_BITS = 31
+_LOW_BITS = WORD_INDEX_BITS // 2
 
 COMPARISON_LATENCY = 3
 """Cycles from the inputs of a `Comparison` to its outputs."""
@@ -28,7 +28,7 @@ class Comparison(wiring.Component):
         Index of the word that is looked for.
     newest : In(WORD_INDEX_BITS)
         Index of the newest word held.
-    held : In(31)
+    held : In(WORD_INDEX_BITS // 2)
         Number of words held up to it.
     too_new : Out(1)
         The word comes after the newest, or nothing is held.

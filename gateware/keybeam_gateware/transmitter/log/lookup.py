@@ -51,6 +51,8 @@ class Lookup(wiring.Component):
         In this cycle the range that is held starts anew, or a mark is written.
     word : Out(WORD_INDEX_BITS)
         The word that is looked up; from before it is compared until it is read.
+    slot : Out(2)
+        Slot of that word.
     mark : In(MARK_LAYOUT)
         Marks of the frame of `word`, up to `COMPARISON_LATENCY` cycles later.
     gone : In(1)
@@ -74,6 +76,7 @@ class Lookup(wiring.Component):
                 "held": In(range(lines * line_words)),
                 "disturbed": In(1),
                 "word": Out(WORD_INDEX_BITS),
+                "slot": Out(_SLOT_BITS),
                 "mark": In(MARK_LAYOUT),
                 "gone": In(1),
                 "failed": Out(1),
@@ -83,7 +86,7 @@ class Lookup(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        slot, symbol = Signal(_SLOT_BITS), Signal(SYMBOL_BITS)
+        symbol = Signal(SYMBOL_BITS)
         newest, held = Signal.like(self.newest), Signal.like(self.held)
         status, verdict = self._compare(m, newest, held), Signal(LookupStatus)
         age = Signal(range(self._time_limit + 1))
@@ -102,7 +105,7 @@ class Lookup(wiring.Component):
             with m.State("IDLE"):
                 m.d.comb += self.index.ready.eq(1)
                 m.d.sync += age.eq(0)
-                m.d.sync += Cat(slot, self.word).eq(self.index.payload)
+                m.d.sync += Cat(self.slot, self.word).eq(self.index.payload)
                 with m.If(self.index.valid):
                     m.next = "SAMPLE"
             with m.State("SAMPLE"):
@@ -139,7 +142,7 @@ class Lookup(wiring.Component):
             with m.State("WORD"):
                 m.next = "SYMBOL"
             with m.State("SYMBOL"):
-                m.d.sync += symbol.eq(word.word_select(slot, SYMBOL_BITS))
+                m.d.sync += symbol.eq(word.word_select(self.slot, SYMBOL_BITS))
                 m.next = "ANSWER"
             with m.State("GIVE UP"):
                 m.d.sync += [verdict.eq(LookupStatus.LOST), symbol.eq(0)]

@@ -26,7 +26,7 @@ DDR3_LINE_WORDS = 8
 _LINE_WORDS = {LogBackend.BLOCK_RAM: 1, LogBackend.DDR3: DDR3_LINE_WORDS}
 _TIME_LIMITS = {LogBackend.BLOCK_RAM: 64, LogBackend.DDR3: 1024}
 
-_HALF = 31  # bits of an index that are subtracted in one cycle
+_HALF = WORD_INDEX_BITS // 2  # bits of an index that are subtracted in one cycle
 
 LOOKUP_CYCLES = {LogBackend.BLOCK_RAM: 24, LogBackend.DDR3: 1028}
 """Cycles from taking a pulse index to the offer of its answer, at most, by backend. With block
@@ -162,15 +162,15 @@ class StateLog(wiring.Component):
         return lookup
 
     def _mark(self, m, lookup, line, written, lost):
-        """Mark a frame when it begins, and once more when the first of its lines is lost."""
+        """Mark a frame when it begins, and again when a line of it is lost."""
         # Twice the frames of the memory, since the oldest frame is read in part while the newest
         # one overwrites it.
         m.submodules.marks = marks = FrameMarks(2 * self._frames)
         place_bits, frame_bits = exact_log2(self._line_words), exact_log2(self._frame_words)
-        begins, already = Signal(), Signal()
+        begins = Signal()
         m.d.sync += begins.eq((line.word[place_bits:frame_bits] == 0) | line.first)
         m.d.comb += [
-            marks.write.eq(written.valid & (begins | (lost & ~already))),
+            marks.write.eq((written.valid & begins) | lost),
             marks.write_frame.eq(written.word[frame_bits:]),
             marks.write_mark.not_key.eq(written.not_key),
             marks.write_mark.lost.eq(lost),
@@ -181,8 +181,6 @@ class StateLog(wiring.Component):
                 (line.valid & line.first) | (written.valid & written.first) | marks.write
             ),
         ]
-        with m.If(written.valid):
-            m.d.sync += already.eq(lost | (already & ~begins))
 
     def _report(self, m, memory, window, lookup):
         """State, and the range that is held."""

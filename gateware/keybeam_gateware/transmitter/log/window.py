@@ -1,6 +1,6 @@
 """Which words the state log holds."""
 
-from amaranth import Module, Signal
+from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -35,6 +35,8 @@ class Window(wiring.Component):
         Index of the newest word held.
     held : Out(range(words - GUARD_WORDS + 1))
         Number of words held; 0 before anything was written.
+    full : Out(1)
+        No more can be held.
     """
 
     def __init__(self, words: int, line_words: int) -> None:
@@ -47,20 +49,20 @@ class Window(wiring.Component):
                 "word": In(WORD_INDEX_BITS),
                 "newest": Out(WORD_INDEX_BITS),
                 "held": Out(range(self._most + 1)),
+                "full": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         step = self._line_words
-        full = Signal()
         with m.If(self.written):
             m.d.sync += self.newest.eq(self.word)
             with m.If(self.first):
-                m.d.sync += [self.held.eq(step), full.eq(self._most == step)]
-            with m.Elif(~full):
+                m.d.sync += [self.held.eq(step), self.full.eq(self._most == step)]
+            with m.Elif(~self.full):
                 m.d.sync += [
                     self.held.eq(self.held + step),
-                    full.eq(self.held == self._most - step),
+                    self.full.eq(self.held == self._most - step),
                 ]
         return m
