@@ -46,12 +46,11 @@ class AnswerBuffer(wiring.Component):
         count, place = Signal(range(_BYTES + 1)), Signal(range(_BYTES + 1))
         # The block RAM's own output register, which has no reset.
         byte = Signal(8, reset_less=True)
-        m.d.comb += [
-            self.output.payload.data.eq(byte),
+        m.d.comb += [self.output.payload.data.eq(byte), read.addr.eq(place)]
+        m.d.sync += [
             write.addr.eq(count),
             write.data.eq(self.byte),
             write.en.eq(self.append),
-            read.addr.eq(place),
         ]
         with m.If(self.clear):
             m.d.sync += count.eq(0)

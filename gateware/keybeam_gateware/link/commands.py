@@ -111,6 +111,11 @@ class Commands(wiring.Component):
         consumed, repeated = Signal(), Signal()
         settle = Signal(range(_PAYLOAD_SETTLE))
         index_place = Signal(range(_INDEX_BYTES))
+        # Registered, so that what answers and what asks do not share a path.
+        symbol, symbol_there = Signal(8), Signal()
+        m.d.comb += self.symbol.ready.eq(~symbol_there)
+        with m.If(self.symbol.valid & ~symbol_there):
+            m.d.sync += [symbol.eq(self.symbol.payload), symbol_there.eq(1)]
         fits = self._classify(m, kind)
         byte = self.frame.payload
         access = self.request.payload
@@ -229,12 +234,9 @@ class Commands(wiring.Component):
                     with m.If(self.lookup.ready):
                         m.next = "SYMBOL"
                 with m.State("SYMBOL"):
-                    m.d.comb += [
-                        self.symbol.ready.eq(1),
-                        buffer.byte.eq(self.symbol.payload),
-                        buffer.append.eq(self.symbol.valid),
-                    ]
-                    with m.If(self.symbol.valid):
+                    m.d.comb += [buffer.byte.eq(symbol), buffer.append.eq(symbol_there)]
+                    with m.If(symbol_there):
+                        m.d.sync += symbol_there.eq(0)
                         m.next = "FILL"
                 with m.State("PAYLOAD"):
                     m.d.comb += [
