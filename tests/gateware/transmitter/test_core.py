@@ -5,7 +5,10 @@ from keybeam_gateware.transmitter import TransmitterCore
 from keybeam_sim.simulators import emit_verilog, run_cocotb
 
 LOG_FRAMES = 2
-RUN_FRAMES = {"verilator": 3, "icarus": 1}
+RUN_FRAMES = 3
+# Icarus takes a second for some hundred cycles of the whole core: the blocks' own tests run on it
+# at length, the core as far as registers, pattern, log and a fault.
+TESTS = {"verilator": (".*", 3), "icarus": ("halting", 1)}
 
 
 def addresses(memory_map):
@@ -20,7 +23,7 @@ def test_core_against_the_model(simulator, tmp_path):
     settings = {
         "addresses": {name: addresses(bus.memory_map) for name, bus in core.windows.items()},
         "log_frames": LOG_FRAMES,
-        "run_frames": RUN_FRAMES[simulator],
+        "run_frames": RUN_FRAMES,
     }
     verilog = emit_verilog(core, "transmitter_core", tmp_path / "transmitter_core.v")
     ran = run_cocotb(
@@ -30,6 +33,9 @@ def test_core_against_the_model(simulator, tmp_path):
         folder=tmp_path / simulator,
         simulator=simulator,
         test_folder=Path(__file__).parent,
-        environment={"TRANSMITTER_CORE": json.dumps(settings)},
+        environment={
+            "TRANSMITTER_CORE": json.dumps(settings),
+            "COCOTB_TEST_FILTER": TESTS[simulator][0],
+        },
     )
-    assert ran == 3
+    assert ran == TESTS[simulator][1]
