@@ -17,10 +17,11 @@ from amaranth.build import Platform
 
 from keybeam._version import build_revision
 from keybeam.protocol.identity import Role
+from keybeam_boards.butterstick import ButterstickPlatform
 from keybeam_boards.ecp5_5g_evn import Ecp55GEvnPlatform
 from keybeam_boards.errors import RuleError, TimingError
 from keybeam_boards.output_registers import absorb_output_registers
-from keybeam_boards.rates import DEFAULT_SLOT_RATE
+from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES, SlotRate
 from keybeam_boards.reports import (
     ClockResult,
     WorstPath,
@@ -35,7 +36,10 @@ from keybeam_boards.tops import Top, make_top
 
 __all__ = ["BOARDS", "BuildReport", "build", "implement", "plain_names", "revision_number"]
 
-BOARDS: Mapping[str, type[Platform]] = {"ecp5_5g_evn": Ecp55GEvnPlatform}
+BOARDS: Mapping[str, type[Platform]] = {
+    "butterstick": ButterstickPlatform,
+    "ecp5_5g_evn": Ecp55GEvnPlatform,
+}
 """Platforms by the name of the board."""
 
 _PACKAGES = {"BG381": "CABGA381"}
@@ -186,7 +190,11 @@ def build(
     ------
     ToolError
         If a program of the toolchain is missing or fails.
+    RuleError
+        If the board does not have so many lanes.
     """
+    if lanes not in (None, *BOARDS[board].lane_choice):
+        raise RuleError(f"{board} cannot have {lanes} lanes")
     platform = BOARDS[board]() if lanes is None else BOARDS[board](lanes)
     revision = build_revision()
     top = make_top(platform, role, revision_number(revision), slot_rate)
@@ -203,6 +211,17 @@ def build(
             "slot_rate": slot_rate,
             "git_revision": revision,
         },
+        notes=_notes(platform, SLOT_RATES[slot_rate]),
+    )
+
+
+def _notes(platform: Platform, rate: SlotRate) -> tuple[str, ...]:
+    """Say what a board needs so that the bitstream works."""
+    if rate.external_hz is None:
+        return platform.notes
+    return (
+        *platform.notes,
+        f"{platform.external_clock} must be given a clock of {rate.external_hz / 1e6:g} MHz",
     )
 
 

@@ -1,60 +1,68 @@
 """DDR3 memory of a board: its core, and its pins."""
 
 import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from amaranth.build import Platform
 from amaranth.hdl import Module
+from amaranth.lib.wiring import connect
 
+from keybeam.protocol.numbers import FRAME_CYCLES
 from keybeam_gateware.memory import Ddr3Memory, DramSettings, generate_core
+from keybeam_gateware.transmitter.log import DDR3_LINE_WORDS
 
-__all__ = ["DRAM_CLOCK_HZ", "add_ddr3", "memory_settings"]
+__all__ = ["DRAM_CLOCK_HZ", "DRAM_LOG_FRAMES", "BoardMemory", "add_ddr3"]
 
 DRAM_CLOCK_HZ = 75_000_000
 """Clock of the memory's user side. Lines of 128 bits then move at 4.8 Gb/s, twice what the state
 log needs; the memory itself runs at twice that clock."""
 
-
-def memory_settings(platform: Platform) -> DramSettings:
-    """Give what the core of a board's memory is generated for.
-
-    Parameters
-    ----------
-    platform : Platform
-        A board with ``memory_chip`` and ``memory_resource``.
-    """
-    clock = platform.lookup(platform.reference_clock).clock
-    return DramSettings(
-        chip=platform.memory_chip,
-        byte_lanes=platform.memory_byte_lanes,
-        input_hz=float(clock.frequency),
-        user_hz=DRAM_CLOCK_HZ,
-        device=f"{platform.device}-{platform.speed}{platform.package}C",
-    )
+DRAM_LOG_FRAMES = 1 << 14
+"""Depth of a state log in DDR3: 1.72 s in 512 MiB, so a second of repeats and the light's way."""
 
 
-def add_ddr3(m: Module, platform: Platform, lines: int) -> Ddr3Memory:
-    """Put the memory of a board into a design, with all its pins.
+@dataclass(frozen=True)
+class BoardMemory:
+    """Memory on a board, on the resource ``ddr3``."""
+
+    chip: str
+    """Name of the chip in ``litedram.modules``."""
+    byte_lanes: int
+    """Width in bytes."""
+
+
+def add_ddr3(m: Module, platform: Platform, memory_port, reference, reference_hz: Fraction) -> None:
+    """Put the memory of a board into a design, as ``ddr3``, with all its pins.
 
     Parameters
     ----------
     m : Module
-        Where the memory is added, as ``ddr3``; the core's source is added to the platform.
+        The design; the source of the memory's core is added to the platform.
     platform : Platform
-        The board.
-    lines : int
-        Lines that are used, a power of two.
-
-    Returns
-    -------
-    Ddr3Memory
-        Its `port`, `reference` and `reset` are left to be connected.
+        A board with a `BoardMemory` as ``memory``.
+    memory_port : MemoryPort
+        What the memory is for: the port of a state log of `DRAM_LOG_FRAMES` frames.
+    reference : Value
+        A clock.
+    reference_hz : Fraction
+        Its frequency in hertz.
     """
+    settings = DramSettings(
+        chip=platform.memory.chip,
+        byte_lanes=platform.memory.byte_lanes,
+        input_hz=float(reference_hz),
+        user_hz=DRAM_CLOCK_HZ,
+        device=f"{platform.device}-{platform.speed}{platform.package}C",
+    )
     with tempfile.TemporaryDirectory() as folder:
-        description = generate_core(memory_settings(platform), Path(folder))
-        platform.add_file(f"{description.settings.name}.v", description.verilog.read_text())
+        description = generate_core(settings, Path(folder))
+        platform.add_file(f"{settings.name}.v", description.verilog.read_text())
+    lines = DRAM_LOG_FRAMES * FRAME_CYCLES // DDR3_LINE_WORDS
     m.submodules.ddr3 = memory = Ddr3Memory(lines, description, _pins(platform))
-    return memory
+    connect(m, memory_port, memory.port)
+    m.d.comb += memory.reference.eq(reference)
 
 
 def _pins(platform: Platform) -> dict[str, object]:

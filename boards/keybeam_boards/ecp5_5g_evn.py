@@ -12,6 +12,7 @@ be had only if its supply is changed.
 """
 
 from amaranth.build import Attrs, DiffPairs, Resource
+from amaranth.hdl import Module, Value
 from amaranth_boards.ecp5_5g_evn import ECP55GEVNPlatform
 
 from keybeam.protocol.lanes import LANES
@@ -59,6 +60,10 @@ class Ecp55GEvnPlatform(ECP55GEVNPlatform):
     """Resource of the serial port to the host."""
     serial_lane = ("serdes", 0)
     """Resource of the transmitter's SERDES lane: channel 0 of unit 0."""
+    memory = None
+    """There is no memory for the state log but that in the part."""
+    lane_choice = range(FEWEST_LANES, LANES + 1)
+    """Lanes that a transmitter may have."""
     timing_device = "LFE5UM-85F"
     """The part that is placed and routed, and judged by. It is the board's own but for the
     transceivers' rate, while the timing data of the 5G part are faster than is credible."""
@@ -100,7 +105,13 @@ class Ecp55GEvnPlatform(ECP55GEVNPlatform):
     ]
 
     def __init__(self, lanes: int = FEWEST_LANES):
-        if not FEWEST_LANES <= lanes <= LANES:
+        if lanes not in self.lane_choice:
             raise ValueError(f"the board has {FEWEST_LANES} to {LANES} lanes, not {lanes}")
         self.transmitter_lanes = lanes
+        self.notes = ("bank 7 must be supplied with 2.5 V: measure VCCIO7 first",)
+        if lanes > FEWEST_LANES:
+            self.notes += ("bank 6 must be supplied with 2.5 V: R104 instead of R99",)
         super().__init__(toolchain="Trellis", VCCIO6="2V5" if lanes > FEWEST_LANES else "3V3")
+
+    def add_supplies(self, m: Module, reference: Value) -> None:
+        """Do nothing: all supplies are fixed."""

@@ -13,10 +13,12 @@ from amaranth.lib import io, wiring
 
 from keybeam.protocol.identity import Role
 from keybeam.protocol.numbers import SLOTS_PER_CYCLE
+from keybeam_boards.dram import DRAM_CLOCK_HZ, DRAM_LOG_FRAMES, add_ddr3
 from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES, SlotRate
 from keybeam_gateware import tops
 from keybeam_gateware.primitives import ecp5
 from keybeam_gateware.primitives.pll import PllStage, plan_pll
+from keybeam_gateware.transmitter.log import LogBackend
 
 __all__ = [
     "CHIP_LANES",
@@ -123,8 +125,10 @@ class Top(Elaboratable):
         if self._rate.external_hz is not None:
             platform.add_clock_constraint(reference.io, self._rate.external_hz)
         button = platform.request(platform.restart_button, dir="-")
+        self._reference_input = self._input(m, "reference", reference)
+        platform.add_supplies(m, self._reference_input)
         m.d.comb += [
-            clocks.reference.eq(self._input(m, "reference", reference)),
+            clocks.reference.eq(self._reference_input),
             clocks.reset.eq(self._input(m, "restart", button)),
         ]
 
@@ -176,6 +180,11 @@ class TransmitterTop(Top):
 
     has_rings = True
 
+    def __init__(self, platform: Platform, terminal: wiring.Component, rate: SlotRate):
+        super().__init__(platform, terminal, rate)
+        if platform.memory is not None:
+            self.clocks["dram"] = Fraction(DRAM_CLOCK_HZ)
+
     def _add_lanes(self, m, platform, terminal):
         for number in range(platform.transmitter_lanes):
             name = f"lane_{number}"
@@ -200,6 +209,9 @@ class TransmitterTop(Top):
         ]
         if platform.serial_lane is not None:
             self._add_serial_lane(m, platform, terminal)
+        if platform.memory is not None:
+            reference_hz = self.clocks["reference"]
+            add_ddr3(m, platform, terminal.memory, self._reference_input, reference_hz)
 
     def _add_serial_lane(self, m, platform, terminal):
         name, number = platform.serial_lane
@@ -248,8 +260,9 @@ def make_top(
         What the board's plan is made of.
     """
     rate = SLOT_RATES[slot_rate]
-    top, terminal = {
-        Role.TRANSMITTER: (TransmitterTop, tops.Transmitter),
-        Role.RECEIVER: (ReceiverTop, tops.Receiver),
-    }[role]
-    return top(platform, terminal(git_revision=git_revision, uart_divisor=rate.uart_divisor), rate)
+    options = {"git_revision": git_revision, "uart_divisor": rate.uart_divisor}
+    if role is Role.RECEIVER:
+        return ReceiverTop(platform, tops.Receiver(**options), rate)
+    if platform.memory is not None:
+        options |= {"log_frames": DRAM_LOG_FRAMES, "log_backend": LogBackend.DDR3}
+    return TransmitterTop(platform, tops.Transmitter(**options), rate)

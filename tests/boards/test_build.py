@@ -66,14 +66,17 @@ def test_report_and_progress_are_readable(built):
     text = (out / f"{BOARD}_{report['role']}.txt").read_text()
     assert "sync" in text
     assert "156.25 MHz required" in text
-    assert "nothing tests their health" in text
+    assert "bank 7 must be supplied with 2.5 V" in text
     assert "place and route ..." in progress
 
 
 def test_all_lanes_use_the_lane_cells_of_one_side(built):
     report, _, _ = built
-    assert report["utilisation"]["IOLOGIC"]["used"] == 11
-    assert report["utilisation"]["TRELLIS_ECLKBUF"]["used"] == 1
+    # 5 lanes, marker, downlink, clock of the chips; 8 lanes of the chips, uplink, pulse per second.
+    assert report["utilisation"]["IOLOGIC"]["used"] == 18
+    # One for each of the two banks of the left side.
+    assert report["utilisation"]["TRELLIS_ECLKBUF"]["used"] == 2
+    assert report["utilisation"]["DCUA"]["used"] == 1
 
 
 def test_slowest_path_agrees_with_the_clock(built):

@@ -12,6 +12,7 @@ from keybeam_boards.reports import ClockResult
 MISSED = BuildReport(
     board="ecp5_5g_evn",
     role="receiver",
+    slot_rate="625",
     device="LFE5UM5G-85F",
     timing_device="LFE5UM-85F -8",
     git_revision="0" * 12,
@@ -31,7 +32,7 @@ def seeds_tried(monkeypatch):
     """Placement that meets its clock with seed 6 alone."""
     tried = []
 
-    def place(board, role, out, *, seed, progress):
+    def place(board, role, out, *, seed, progress, slot_rate, lanes):
         tried.append(seed)
         if seed != 6:
             return replace(MISSED, seed=seed)
