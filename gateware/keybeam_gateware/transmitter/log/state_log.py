@@ -18,7 +18,7 @@ from keybeam_gateware.transmitter.log.memory_port import MemoryPort
 from keybeam_gateware.transmitter.log.registers import LOG_ADDRESS_BITS, LogBackend, LogRegisters
 from keybeam_gateware.transmitter.log.window import GUARD_WORDS, Window
 
-__all__ = ["DDR3_LINE_WORDS", "LOOKUP_CYCLES", "StateLog"]
+__all__ = ["DDR3_LINE_WORDS", "DDR3_USUAL_CYCLES", "LOOKUP_CYCLES", "StateLog"]
 
 DDR3_LINE_WORDS = 8
 """Words of a line of DDR3: a burst of eight transfers of 16 bits."""
@@ -31,8 +31,11 @@ _HALF = WORD_INDEX_BITS // 2  # bits of an index that are subtracted in one cycl
 LOOKUP_CYCLES = {LogBackend.BLOCK_RAM: 24, LogBackend.DDR3: 1028}
 """Cycles from taking a pulse index to the offer of its answer, at most, by backend. With block
 RAM it takes 13, and up to 8 more if a frame begins or the pattern starts meanwhile, which can
-happen only once. With DDR3 it is the time after which a memory that does not answer is given up;
-what it takes when the memory works is a fraction of it."""
+happen only once. With DDR3 it is the time after which a memory that does not answer is given up."""
+
+DDR3_USUAL_CYCLES = 512
+"""Cycles that a look-up in DDR3 takes at most while the memory works: a refresh of 140 cycles of
+its clock may come first, and the writes that waited meanwhile."""
 
 
 class StateLog(wiring.Component):
