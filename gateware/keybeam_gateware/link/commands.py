@@ -22,6 +22,8 @@ _INDEX_BYTES = PULSE_INDEX_BITS // 8
 _REQUEST_FLAGS = data.StructLayout(
     {"register": 1, "lookup": 1, "payload": 1, "no_room": 1, "malformed": 1}
 )
+_STARTS = 8
+"""Most places from which an answer begins."""
 _PAYLOAD_SETTLE = 4
 """Cycles after which `payload_free` has taken note of the last byte."""
 
@@ -133,11 +135,13 @@ class Commands(wiring.Component):
                 m.d.sync += [body.eq(Cat(body[8:], byte.data)), consumed.eq(byte.last)]
             return self.frame.valid
 
+        starts, plains = Signal(_STARTS), []
+        m.d.sync += starts.eq(0)
+
         def begin(answer_kind, *fields):
-            """Answer with these fields, once the whole request is taken."""
-            plain = Cat(Const(answer_kind, 8), sequence, *fields)
-            m.d.comb += buffer.clear.eq(1)
-            m.d.sync += [head.eq(plain), head_left.eq(len(plain) // 8)]
+            """Answer with these fields as they are in the next cycle."""
+            m.d.sync += starts[len(plains)].eq(1)
+            plains.append(Cat(Const(answer_kind, 8), sequence, *fields))
 
         def refuse(error):
             begin(FrameKind.REGISTER_ERROR, Const(PAYLOAD_ADDRESS, 16), Const(error, 8))
@@ -207,7 +211,9 @@ class Commands(wiring.Component):
 
             with m.State("FILL"):
                 m.d.comb += [buffer.byte.eq(head[:8]), buffer.append.eq(head_left != 0)]
-                with m.If(head_left != 0):
+                with m.If(starts.any()):
+                    pass  # the head comes in this cycle
+                with m.Elif(head_left != 0):
                     m.d.sync += [head.eq(head >> 8), head_left.eq(head_left - 1)]
                 with m.Else():
                     m.next = "SEND"
@@ -258,4 +264,8 @@ class Commands(wiring.Component):
                             Const(0, 16),
                         )
                         m.next = "FILL"
+        for start, plain in zip(starts, plains, strict=False):
+            with m.If(start):
+                m.d.sync += [head.eq(plain), head_left.eq(len(plain) // 8)]
+        m.d.comb += buffer.clear.eq(starts.any())
         return m
