@@ -33,7 +33,7 @@ LOOKUP_CYCLES = {LogBackend.BLOCK_RAM: 24, LogBackend.DDR3: 1028}
 RAM it takes 13, and up to 8 more if a frame begins or the pattern starts meanwhile, which can
 happen only once. With DDR3 it is the time after which a memory that does not answer is given up."""
 
-DDR3_USUAL_CYCLES = 512
+DDR3_USUAL_CYCLES = 640
 """Cycles that a look-up in DDR3 takes at most while the memory works: a refresh of 140 cycles of
 its clock may come first, and the writes that waited meanwhile."""
 
