@@ -5,6 +5,7 @@ It has the ports of the transmitter. The terminals themselves take minutes, and 
 """
 
 import json
+import re
 from fractions import Fraction
 
 import pytest
@@ -121,6 +122,16 @@ def test_all_lanes_use_the_lane_cells_of_one_side(built):
     # One for each of the two banks of the left side.
     assert report["utilisation"]["TRELLIS_ECLKBUF"]["used"] == 2
     assert report["utilisation"]["DCUA"]["used"] == 1
+
+
+def test_rings_go_through_synthesis(built):
+    _, out, _ = built
+    stem = f"{BOARD}_transmitter"
+    netlist = json.loads((out / f"{stem}.work" / f"{stem}.json").read_text())
+    (top,) = (m for m in netlist["modules"].values() if int(m["attributes"].get("top", "0"), 2))
+    cells = [name for name in top["cells"] if re.search(r"ring_\d+_\d_cell_\d$", name)]
+    # Rings of 3, 5 and 7 behind each of 16 bits.
+    assert len(cells) == 16 * (3 + 5 + 7)
 
 
 def test_slowest_path_agrees_with_the_clock(built):
