@@ -14,7 +14,7 @@ __all__ = ["ClockResult", "Place", "WorstPath", "clocks", "places", "utilisation
 # its path, or that of the pad's cell.
 _CLOCK_NETS = {
     "sync": re.compile(r"(.*\.)?clk"),
-    "dram": re.compile(r"(.*\.)?sys_clk"),
+    "dram": re.compile(r"(.*\.)?(dram|sys)_clk"),
     "reference": re.compile(r"(.*\.)?reference(_clk|_pad\..*)?"),
 }
 _PAD = re.compile(r"^Info: pin '(?P<cell>[^']+)' constrained to Bel 'X(\d+)/Y(\d+)/PIO([A-D])'")

@@ -138,6 +138,6 @@ class LineBridge(wiring.Component):
             answers.w_data.eq(native.read.payload),
             native.read.ready.eq(1),
             answers.r_en.eq(1),
-            read.answered.eq(answers.r_rdy),
-            read.line.eq(answers.r_data),
         ]
+        # The crossing is at the memory's pins, and the log is elsewhere.
+        m.d.sync += [read.answered.eq(answers.r_rdy), read.line.eq(answers.r_data)]
