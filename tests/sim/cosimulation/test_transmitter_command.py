@@ -93,8 +93,8 @@ def test_an_injected_fault_stops_the_bits_until_a_restart(tx):
     end = time.monotonic() + TIMEOUT_S
     while (content := tx("source"))["chip a"]["state"] != "hard stop":
         assert time.monotonic() < end
-    # All lanes stuck: the shortest run that raises an alarm is one of equal words.
-    assert content["chip a"]["alarm repetition words"] == 1
+    # All lanes stuck: the shortest run that raises an alarm is one of equal symbols.
+    assert content["chip a"]["alarm repetition symbols"] == 1
     assert content["chip a"]["first alarm"] is not None
     assert content["source"]["alarm"]
     assert not content["source"]["live"]
