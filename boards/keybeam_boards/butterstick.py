@@ -13,6 +13,7 @@ so on (SYZYGY specification 1.1, table 7).
 
 from amaranth.build import Attrs, DiffPairs, Pins, Resource
 from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, Value
+from amaranth.lib import io
 from amaranth_boards.butterstick import ButterStickPlatform
 from amaranth_boards.resources import UARTResource
 
@@ -116,9 +117,11 @@ class ButterstickPlatform(ButterStickPlatform):
         clock_hz = int(self.lookup(self.reference_clock).clock.frequency)
         supplies = AdjustableSupplies((2.5, 2.5, 3.3), clock_hz)
         m.submodules.supplies = DomainRenamer("supply")(supplies)
-        pins = self.request("vccio_ctrl")
+        pins = self.request("vccio_ctrl", dir={"pdm": "-", "en": "-"})
+        m.submodules.supply_control_pads = control = io.Buffer("o", pins.pdm)
+        m.submodules.supply_enable_pad = enable = io.Buffer("o", pins.en)
         m.d.comb += [
             ClockSignal("supply").eq(reference),
-            pins.pdm.o.eq(supplies.control),
-            pins.en.o.eq(supplies.enable),
+            control.o.eq(supplies.control),
+            enable.o.eq(supplies.enable),
         ]

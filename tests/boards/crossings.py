@@ -33,7 +33,11 @@ _CLOCKLESS = {
 
 _SINKS = {"GSR"}
 
-_CLOCKS = {"IB": "reference", "CLKDIVF": "sync", "ECLKSYNCB": "eclk"}
+_CORES = {"keybeam_dram": ("clk", "rst")}
+"""Blocks that take all inputs over with a clock that they give, and change their outputs with it;
+with the inputs that they synchronise themselves."""
+
+_CLOCKS = {"IB": "reference", "CLKDIVF": "sync", "ECLKSYNCB": "eclk", "keybeam_dram": "dram"}
 """Clocks by the kind of cell that drives them."""
 
 
@@ -102,6 +106,8 @@ class _Netlist:
         if isinstance(cell, _nir.AsyncReadPort):
             return {self.clock_name(clk) for clk in self._writers[cell.memory]}, list(cell.addr)
         if isinstance(cell, _nir.Instance):
+            if cell.type in _CORES:
+                return {_CLOCKS[cell.type]}, []
             if cell.type in _GIVEN:
                 return {self.clock_name(cell.ports_i[_GIVEN[cell.type]][0])}, []
             if cell.type in _THROUGH:
@@ -114,8 +120,8 @@ class _Netlist:
     def crossings(self) -> set[Crossing]:
         """Find every crossing."""
         found = set()
-        for cell in self._cells:
-            for clock, nets in self._taken_over(cell):
+        for index, cell in enumerate(self._cells):
+            for clock, nets in self._taken_over(index, cell):
                 name = self.clock_name(clock)
                 module = re.sub(r"\d+", "N", self._modules[cell.module_idx])
                 file = Path(cell.src_loc[0]) if cell.src_loc else Path()
@@ -124,19 +130,23 @@ class _Netlist:
                     ("amaranth", "lib", "fifo.py"),
                 )
                 others = set().union(*(self.sources(net) for net in nets)) - {name}
+                if isinstance(cell, _nir.SyncReadPort):
+                    others |= {self.clock_name(clk) for clk in self._writers[cell.memory]} - {name}
                 found |= {Crossing(module, source, name, reviewed) for source in others}
         return found
 
-    def _taken_over(self, cell):
+    def _taken_over(self, index, cell):
         """Clock and inputs of a register, if the cell is one."""
         if isinstance(cell, _nir.FlipFlop):
             yield cell.clk, [*cell.data, cell.arst]
         elif isinstance(cell, _nir.SyncWritePort):
             yield cell.clk, [*cell.data, *cell.addr, *cell.en]
         elif isinstance(cell, _nir.SyncReadPort):
-            clocks = self._writers[cell.memory]
-            assert clocks <= {cell.clk}, "a memory between two clocks"
             yield cell.clk, [*cell.addr, cell.en]
+        elif isinstance(cell, _nir.Instance) and cell.type in _CORES:
+            apart = _CORES[cell.type]
+            taken = [n for port, value in cell.ports_i.items() if port not in apart for n in value]
+            yield _nir.Net.from_cell(index, 0), taken
         elif isinstance(cell, _nir.Instance) and cell.type in _SAMPLED:
             port, inputs = _SAMPLED[cell.type]
             taken = [

