@@ -129,6 +129,10 @@ class _Netlist:
                     ("amaranth", "lib", "cdc.py"),
                     ("amaranth", "lib", "fifo.py"),
                 )
+                # The memory of an asynchronous FIFO, which has a synchroniser of its pointer beside it.
+                pointer = f"{self._modules[cell.module_idx]}.produce_cdc"
+                if isinstance(cell, _nir.SyncReadPort) and pointer in self._modules:
+                    reviewed = True
                 others = set().union(*(self.sources(net) for net in nets)) - {name}
                 if isinstance(cell, _nir.SyncReadPort):
                     others |= {self.clock_name(clk) for clk in self._writers[cell.memory]} - {name}
