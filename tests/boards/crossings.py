@@ -129,7 +129,7 @@ class _Netlist:
                     ("amaranth", "lib", "cdc.py"),
                     ("amaranth", "lib", "fifo.py"),
                 )
-                # The memory of an asynchronous FIFO, which has a synchroniser of its pointer beside it.
+                # The memory of an asynchronous FIFO, beside which its pointer is synchronised.
                 pointer = f"{self._modules[cell.module_idx]}.produce_cdc"
                 if isinstance(cell, _nir.SyncReadPort) and pointer in self._modules:
                     reviewed = True
