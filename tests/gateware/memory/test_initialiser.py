@@ -12,7 +12,7 @@ from keybeam_gateware.memory.program import Delays, Write, start_program
 LANES, WORDS, ADDRESS_BITS = 2, 8, 6
 LINE_BITS = 8 * LANES * WORDS
 DELAYS = Delays(
-    select=10, clear_delay=11, step_delay=12, clear_slip=13, step_slip=14, delays=8, slips=4
+    select=10, clear_delay=11, step_delay=12, clear_slip=13, step_slip=14, delays=8, slips=2
 )
 PROGRAM = [Write(1, 0x55, 7), Write(2, 0xAA, 0), Write(3, 1, 20)]
 
@@ -119,12 +119,12 @@ def settings(slip, delays):
 
 def test_middle_of_the_longest_row_is_taken(bench):
     good = [
-        settings(0, [5]) | settings(2, [1, 2, 3, 4, 5]),
-        settings(1, [0, 1, 2]) | settings(3, [0, 2, 3, 4, 6, 7]),
+        settings(0, [5]) | settings(1, [1, 2, 3, 4, 5]),
+        settings(0, [0, 1, 2]) | settings(1, [0, 2, 4, 5, 7]),
     ]
     memory, passed = run(bench, good)
     assert passed
-    assert [(one.slip, one.delay) for one in memory.setting] == [(2, 3), (1, 1)]
+    assert [(one.slip, one.delay) for one in memory.setting] == [(1, 3), (0, 1)]
     assert memory.selected == 0
 
 
