@@ -1,6 +1,6 @@
 """Random words that the host writes, for replay and tests."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -48,14 +48,23 @@ class HostWords(wiring.Component):
         m = Module()
         m.submodules.queue = queue = WordFifo(HOST_WORD_BITS, depth=HOST_WORDS)
         m.submodules.gearbox = gearbox = Gearbox(HOST_WORD_BITS, WORD_BITS)
+        # A word stands in a register between queue and gearbox, so that neither waits for the
+        # other within a cycle; 32 bits every second cycle are as many as a chip gives.
+        held, waits = Signal(HOST_WORD_BITS), Signal()
+        with m.If(gearbox.input.ready):
+            m.d.sync += waits.eq(0)
+        with m.If(queue.output.valid & queue.output.ready):
+            m.d.sync += [held.eq(queue.output.payload), waits.eq(1)]
+        with m.If(self.clear):
+            m.d.sync += waits.eq(0)
         m.d.comb += [
             queue.word.eq(self.word),
             queue.arrives.eq(self.write),
             queue.clear.eq(self.clear),
             gearbox.flush.eq(self.clear),
-            gearbox.input.valid.eq(queue.output.valid),
-            gearbox.input.payload.bits.eq(queue.output.payload),
-            queue.output.ready.eq(gearbox.input.ready),
+            gearbox.input.valid.eq(waits),
+            gearbox.input.payload.bits.eq(held),
+            queue.output.ready.eq(~waits),
             self.level.eq(queue.level),
             self.dropped.eq(queue.dropped),
         ]
