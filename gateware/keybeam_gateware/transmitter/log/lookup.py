@@ -89,23 +89,26 @@ class Lookup(wiring.Component):
         symbol = Signal(SYMBOL_BITS)
         newest, held = Signal.like(self.newest), Signal.like(self.held)
         status, verdict = self._compare(m, newest, held), Signal(LookupStatus)
+        readable, aged, overdue, arrived = (Signal() for _ in range(4))
         age = Signal(range(self._time_limit + 1))
-        overdue, aged = Signal(), Signal()
-        word = self._choose_word(m)
+        word = self._choose_word(m, arrived)
         m.d.comb += [
             self.read.address.eq(self.word[self._place_bits :][: self._line_bits]),
             self.answer.payload.eq(Cat(symbol, verdict)),
         ]
+        # All that is decided on below comes from registers nearby.
+        m.d.sync += [
+            age.eq(age + ~age[-1]),
+            aged.eq(age[-2:].any() | self.failed),
+            overdue.eq(age[-1] | self.failed),
+            self.failed.eq(self.failed | self.gone),
+        ]
 
-        readable = (verdict == LookupStatus.FOUND) | (verdict == LookupStatus.NOT_KEY)
         step = Signal(range(COMPARISON_LATENCY + 1))
-        m.d.sync += [age.eq(age + ~overdue), self.failed.eq(self.failed | self.gone)]
-        m.d.comb += [overdue.eq(age[-1]), aged.eq(age[-2:].any())]
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.index.ready.eq(1)
-                m.d.sync += age.eq(0)
-                m.d.sync += Cat(self.slot, self.word).eq(self.index.payload)
+                m.d.sync += [age.eq(0), Cat(self.slot, self.word).eq(self.index.payload)]
                 with m.If(self.index.valid):
                     m.next = "SAMPLE"
             with m.State("SAMPLE"):
@@ -116,31 +119,29 @@ class Lookup(wiring.Component):
                 with m.Elif(~self.disturbed):
                     m.next = "COMPARE"
             with m.State("COMPARE"):
-                m.d.sync += [step.eq(step + 1), verdict.eq(status)]
+                m.d.sync += [
+                    step.eq(step + 1),
+                    verdict.eq(status),
+                    readable.eq((status == LookupStatus.FOUND) | (status == LookupStatus.NOT_KEY)),
+                ]
                 with m.If(self.disturbed):
                     m.next = "SAMPLE"
                 with m.Elif(step == COMPARISON_LATENCY):
                     m.next = "READ"
             with m.State("READ"):
-                m.d.comb += self.read.enable.eq(readable & ~self.disturbed & ~self.failed)
-                with m.If(self.failed):
-                    m.next = "GIVE UP"
-                with m.Elif(self.disturbed):
-                    m.next = "SAMPLE"
-                with m.Elif(~readable):
-                    m.next = "ANSWER"
-                with m.Elif(self.read.taken):
-                    m.next = "WAIT"
-                with m.Else():
-                    m.next = "SAMPLE"
+                m.d.comb += self.read.enable.eq(readable & ~self.disturbed)
+                m.next = "SAMPLE"
+                with m.If(~self.disturbed):
+                    with m.If(~readable):
+                        m.next = "ANSWER"
+                    with m.Elif(self.read.taken):
+                        m.next = "WAIT"
             with m.State("WAIT"):
-                with m.If(overdue | self.failed):
+                with m.If(overdue):
                     m.d.sync += self.failed.eq(1)
                     m.next = "GIVE UP"
-                with m.Elif(self.read.answered):
-                    m.next = "WORD"
-            with m.State("WORD"):
-                m.next = "SYMBOL"
+                with m.Elif(arrived):
+                    m.next = "SYMBOL"
             with m.State("SYMBOL"):
                 m.d.sync += symbol.eq(word.word_select(self.slot, SYMBOL_BITS))
                 m.next = "ANSWER"
@@ -149,6 +150,7 @@ class Lookup(wiring.Component):
                 m.next = "ANSWER"
             with m.State("ANSWER"):
                 m.d.comb += self.answer.valid.eq(1)
+                m.d.sync += age.eq(0)
                 with m.If(self.answer.ready):
                     m.next = "IDLE"
         return m
@@ -169,10 +171,13 @@ class Lookup(wiring.Component):
             m.d.comb += status.eq(LookupStatus.NOT_KEY)
         return status
 
-    def _choose_word(self, m):
-        """Give the word asked for, two cycles after the memory answered."""
+    def _choose_word(self, m, arrived):
+        """Tell when an answer has arrived, and give the word asked for in the cycle after."""
         line, word = Signal(WORD_BITS * self._line_words), Signal(WORD_BITS)
-        with m.If(self.read.answered):
-            m.d.sync += line.eq(self.read.line)
-        m.d.sync += word.eq(line.word_select(self.word[: self._place_bits], WORD_BITS))
+        place = self.word[: self._place_bits]
+        m.d.sync += [
+            arrived.eq(self.read.answered),
+            line.eq(self.read.line),
+            word.eq(line.word_select(place, WORD_BITS)),
+        ]
         return word

@@ -362,7 +362,8 @@ def test_a_memory_that_fails_is_given_up(bench, fault):
 
 
 @pytest.mark.parametrize(("frames", "frame_words"), [(4, GUARD_WORDS), (1 << 20, 1 << 14)])
-def test_a_log_that_cannot_be_built_is_refused(monkeypatch, frames, frame_words):
-    monkeypatch.setattr(StateLog, "_MustUse__silence", True)  # never elaborated, as it should be
+def test_a_log_that_cannot_be_built_is_refused(frames, frame_words):
+    log = StateLog.__new__(StateLog)
+    log._MustUse__used = True  # never elaborated, as it should be
     with pytest.raises(ValueError, match="cannot be built"):
-        StateLog(frames, frame_words)
+        log.__init__(frames, frame_words)
