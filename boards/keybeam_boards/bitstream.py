@@ -18,6 +18,7 @@ from amaranth.build import Platform
 from keybeam._version import build_revision
 from keybeam.protocol.identity import Role
 from keybeam_boards.butterstick import ButterstickPlatform
+from keybeam_boards.delay_lines import delay_line_violations, substitute_delay_cells
 from keybeam_boards.ecp5_5g_evn import Ecp55GEvnPlatform
 from keybeam_boards.errors import RuleError, TimingError
 from keybeam_boards.output_registers import absorb_output_registers
@@ -277,8 +278,9 @@ def implement(
     netlist = folder / f"{name}.il"
     netlist.write_text(free_collisions(plain_names(netlist.read_text())))
     run_step(_synthesis(name), folder, progress)
-    _use_output_registers(folder / f"{name}.json")
-    run_step(_place_and_route(platform, name, seed, loops=top.has_rings), folder, progress)
+    asked = _rewrite_cells(folder / f"{name}.json")
+    step = _place_and_route(platform, name, seed, loops=top.has_rings, fixed=bool(asked))
+    run_step(step, folder, progress)
 
     report = json.loads((folder / f"{name}.timing.json").read_text())
     reached = clocks(report, top.clocks)
@@ -286,6 +288,9 @@ def implement(
     violations = clock_violations(top.plan, platform.speed)
     violations += lane_violations(top.lanes, pads, platform.last_column)
     violations += serial_violations(top.serial_outputs, platform.timing_device)
+    if asked:
+        routed = json.loads((folder / f"{name}.routed.json").read_text())
+        violations += delay_line_violations(routed, asked)
     timing_met = all(clock.met for clock in reached.values())
     usable = timing_met and not violations
     if usable:
@@ -368,18 +373,23 @@ def _free_in_module(module: re.Match[str]) -> str:
     return re.sub(r"^ *cell \$memrd_v2 .*?^ *end$", freed, module[0], flags=re.M | re.S)
 
 
-def _use_output_registers(path: Path) -> None:
-    """Rewrite a net list so that block RAMs use their output registers."""
+def _rewrite_cells(path: Path) -> dict[str, str]:
+    """Rewrite a net list: block RAMs use their output registers, delay lines become cells.
+
+    Gives the cells of delay lines and the places asked for.
+    """
     netlist = json.loads(path.read_text())
     absorb_output_registers(netlist)
+    asked = substitute_delay_cells(netlist)
     path.write_text(json.dumps(netlist))
+    return asked
 
 
 def _synthesis(name: str) -> Step:
     return Step("synthesis", "yosys", ("-q", "-l", f"{name}.rpt", f"{name}.ys"))
 
 
-def _place_and_route(platform: Platform, name: str, seed: int, *, loops: bool) -> Step:
+def _place_and_route(platform: Platform, name: str, seed: int, *, loops: bool, fixed: bool) -> Step:
     family, size = re.fullmatch(r"LFE5(U|UM|UM5G)-(\d+)F", platform.timing_device).groups()
     option = {"U": "", "UM": "um-", "UM5G": "um5g-"}[family]
     arguments = {
@@ -399,6 +409,9 @@ def _place_and_route(platform: Platform, name: str, seed: int, *, loops: bool) -
     if loops:
         # Amaranth refuses loops of its own logic, so those there are can only be of vendor cells.
         arguments["--ignore-loops"] = None
+    if fixed:
+        # Where cells are that had to be at a place.
+        arguments["--write"] = f"{name}.routed.json"
     words = (word for pair in arguments.items() for word in pair if word is not None)
     return Step("place and route", "nextpnr-ecp5", tuple(words))
 

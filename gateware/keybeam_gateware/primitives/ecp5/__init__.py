@@ -1,6 +1,7 @@
-"""The cells of the Lattice ECP5: clocks, lanes of four bits a cycle, SERDES, ring oscillators."""
+"""The cells of the Lattice ECP5: clocks, lanes, SERDES, ring oscillators, delay lines."""
 
 from keybeam_gateware.primitives.ecp5.clocks import Clocks
+from keybeam_gateware.primitives.ecp5.delay_line import DelayLine
 from keybeam_gateware.primitives.ecp5.lanes import LaneDeserialiser, LaneSerialiser
 from keybeam_gateware.primitives.ecp5.ring import RingOscillators
 from keybeam_gateware.primitives.ecp5.serdes import REFERENCE_MULTIPLIER, SerialLane
@@ -8,6 +9,7 @@ from keybeam_gateware.primitives.ecp5.serdes import REFERENCE_MULTIPLIER, Serial
 __all__ = [
     "REFERENCE_MULTIPLIER",
     "Clocks",
+    "DelayLine",
     "LaneDeserialiser",
     "LaneSerialiser",
     "RingOscillators",
