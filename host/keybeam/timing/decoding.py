@@ -1,6 +1,6 @@
 """Decoding of tag records: times unwrapped, sync words joined with their headers, gaps explicit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +10,15 @@ from keybeam.protocol.records import (
     FRAME_COUNTER_BITS,
     FRAME_VALID,
     SYNC_FLYWHEEL,
-    TIME_MODULO,
     Channel,
     RecordType,
     record_body,
     record_channel,
-    record_time,
     record_type,
 )
+from keybeam.timing.splitting import TAG_DTYPE, StreamTime, split_records
 
 __all__ = ["SYNC_DTYPE", "TAG_DTYPE", "DecodedChunk", "Gap", "RecordDecoder"]
-
-TAG_DTYPE = np.dtype([("time", "<i8"), ("channel", "u1")])
-"""A detection: unwrapped time in fine steps of 0.390625 ps, detector channel 0 to 3."""
 
 SYNC_DTYPE = np.dtype(
     [
@@ -39,16 +35,6 @@ SYNC_DTYPE = np.dtype(
 flags (zero without FRAME record); whether a FRAME record came; whether the header's check sum held;
 whether the time is the flywheel's; whether sync words may have been lost just before."""
 
-_TIMED = (
-    RecordType.TAG,
-    RecordType.EPOCH,
-    RecordType.SYNC,
-    RecordType.PPS,
-    RecordType.CAL,
-    RecordType.GAP_BEGIN,
-)
-_IS_TIMED = np.isin(np.arange(16), _TIMED)
-_IS_ORDERED = _IS_TIMED & (np.arange(16) != RecordType.GAP_BEGIN)
 _COUNTER_MASK = np.uint64((1 << FRAME_COUNTER_BITS) - 1)
 
 
@@ -104,6 +90,12 @@ class RecordDecoder:
     kept between chunks is the time, at most one sync word, and the open gaps. Consecutive times
     must be less than half the time modulus (3518 s) apart, which the periodic EPOCH grants.
 
+    Parameters
+    ----------
+    channels : int
+        Detections of channels below this number are given, 1 to 64: by default those of the four
+        detectors, from which key is made.
+
     Attributes
     ----------
     stray : int
@@ -112,12 +104,11 @@ class RecordDecoder:
         Records and tags known to be lost so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = len(DETECTOR_CHANNELS)) -> None:
         self.stray = 0
         self.lost = 0
-        self._time: int | None = None
-        self._ordered = 0
-        self._restarted = False
+        self._channels = channels
+        self._stream = StreamTime()
         self._sync = np.empty(0, SYNC_DTYPE)
         self._after_gap = False
         self._open: dict[int, int] = {}
@@ -133,10 +124,10 @@ class RecordDecoder:
             time then begins anew, and is taken to be later than all before.
         """
         if records is None:
-            self._restarted = True
+            self._stream = replace(self._stream, restarted=True)
         elif records < 1:
             raise ValueError(f"{records} lost records are no loss")
-        begin, before = self._link_loss or (self._time or 0, 0)
+        begin, before = self._link_loss or (self._stream.time, 0)
         self._link_loss = (begin, before + (records or 0))
         self.lost += records or 0
 
@@ -148,52 +139,33 @@ class RecordDecoder:
         records : ndarray of uint64, shape (n,)
             Records in the order in which the board sent them.
         """
-        types = record_type(records)
-        channels = record_channel(records)
-        times = self._unwrap(records, _IS_TIMED[types])
-        is_tag = (types == RecordType.TAG) & (channels < len(DETECTOR_CHANNELS))
-        tags = np.empty(np.count_nonzero(is_tag), TAG_DTYPE)
-        tags["time"], tags["channel"] = times[is_tag], channels[is_tag]
-
+        tags, places, times, first_time, self._stream = split_records(
+            records, self._channels, self._stream
+        )
+        others = records[places]
+        types, channels = record_type(others), record_channel(others)
         held = self._sync
-        gaps, breaks = self._gaps(types, channels, records, times)
-        syncs = self._join(types, channels, records, times, breaks, held)
-        ordered = times[_IS_ORDERED[types]]
-        if ordered.size:
-            self._ordered = int(ordered[-1])
-        bound = int(self._sync["time"][0]) if self._sync.size else self._ordered
+        gaps, breaks = self._gaps(types, channels, others, times)
+        if self._link_loss is not None and records.size:
+            begin, lost = self._link_loss
+            gaps.insert(0, Gap(None, begin, first_time, lost))
+            breaks.insert(0, 0)
+            self._link_loss = None
+        syncs = self._join(types, channels, others, times, breaks, held)
+        bound = int(self._sync["time"][0]) if self._sync.size else self._stream.ordered
         return DecodedChunk(tags, syncs, times[types == RecordType.PPS], tuple(gaps), bound)
 
     def finish(self) -> DecodedChunk:
         """Give what is still held: a sync word that waits for its FRAME, gaps that are open."""
-        now = self._time or 0
+        now = self._stream.time
         gaps = [Gap(channel, begin, now, 0) for channel, begin in self._open.items()]
         if self._link_loss is not None:
             gaps.append(Gap(None, self._link_loss[0], now, self._link_loss[1]))
         syncs, self._sync = self._sync, np.empty(0, SYNC_DTYPE)
         self._open, self._link_loss = {}, None
         return DecodedChunk(
-            np.empty(0, TAG_DTYPE), syncs, np.empty(0, np.int64), tuple(gaps), self._ordered
+            np.empty(0, TAG_DTYPE), syncs, np.empty(0, np.int64), tuple(gaps), self._stream.ordered
         )
-
-    def _unwrap(self, records: NDArray[np.uint64], timed: NDArray[np.bool]) -> NDArray[np.int64]:
-        """Unwrapped time at each record; untimed records take that of the timed one before."""
-        raw = record_time(records[timed])
-        result = np.full(records.size, self._time or 0, np.int64)
-        if raw.size == 0:
-            return result
-        previous = int(raw[0]) if self._time is None else self._time
-        half = TIME_MODULO // 2
-        steps = np.diff(raw, prepend=previous % TIME_MODULO)
-        steps = (steps + half) % TIME_MODULO - half
-        if self._restarted:
-            steps[0] %= TIME_MODULO
-            self._restarted = False
-        unwrapped = previous + np.cumsum(steps)
-        place = np.cumsum(timed) - 1
-        result[place >= 0] = unwrapped[place[place >= 0]]
-        self._time = int(unwrapped[-1])
-        return result
 
     def _gaps(
         self,
@@ -202,15 +174,9 @@ class RecordDecoder:
         records: NDArray[np.uint64],
         times: NDArray[np.int64],
     ) -> tuple[list[Gap], list[int]]:
-        """Gaps that end in this chunk, and the places from which sync words follow a gap."""
+        """Gaps of channels that end here, and the places from which sync words follow a gap."""
         gaps: list[Gap] = []
         breaks: list[int] = []
-        if self._link_loss is not None and records.size:
-            begin, lost = self._link_loss
-            first = int(np.argmax(_IS_TIMED[types]))
-            gaps.append(Gap(None, begin, int(times[first]), lost))
-            breaks.append(0)
-            self._link_loss = None
         marks = (types == RecordType.GAP_BEGIN) | (types == RecordType.GAP_END)
         for place in np.flatnonzero(marks).tolist():
             channel = int(channels[place])

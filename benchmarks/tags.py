@@ -1,0 +1,89 @@
+"""Speed of decoding tag records: ``python benchmarks/tags.py``.
+
+Prints Markdown tables: millions of records a second on one core, of the kernel, of its NumPy twin
+on the same records, and of the whole decoder.
+"""
+
+import platform
+import time
+from collections.abc import Callable
+
+import click
+import numpy as np
+
+from keybeam.protocol.records import TIME_MODULO, RecordType, pack_records
+from keybeam.timing import RecordDecoder
+from keybeam.timing.splitting import StreamTime, split_records, split_records_numpy
+
+CHUNK = 1 << 16
+"""Records a chunk: about what a fast link hands over at once, and well within a core's cache."""
+
+
+def machine() -> str:
+    """Processor and versions, for the reader of a result."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as lines:
+            model = next(line.split(":")[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        pass
+    return f"{model}, Python {platform.python_version()}, NumPy {np.__version__}"
+
+
+def stream(generator: np.random.Generator, count: int, other: float) -> np.ndarray:
+    """Records of which a part `other` are EPOCH, SYNC with FRAME and PPS, the rest detections."""
+    times = (TIME_MODULO - 10**9 + np.cumsum(generator.integers(1, 40_000, count))) % TIME_MODULO
+    types = np.full(count, int(RecordType.TAG))
+    places = np.flatnonzero(generator.random(count) < other)
+    types[places] = generator.choice(
+        [RecordType.EPOCH, RecordType.SYNC, RecordType.PPS], places.size
+    )
+    after = places[types[places] == RecordType.SYNC] + 1
+    types[after[after < count]] = RecordType.FRAME
+    channels = np.where(types == RecordType.TAG, generator.integers(0, 4, count), 1)
+    return pack_records(types, channels, times)
+
+
+def chunks(function: Callable[[np.ndarray], object], records: np.ndarray) -> float:
+    """Seconds to give all records to a function, chunk by chunk."""
+    start = time.thread_time()
+    for place in range(0, records.size, CHUNK):
+        function(records[place : place + CHUNK])
+    return time.thread_time() - start
+
+
+def rates(seconds: list[float], count: int) -> str:
+    """Median and range in millions a second."""
+    speed = count / np.array(seconds) / 1e6
+    return f"{np.median(speed):.0f} ({speed.min():.0f}-{speed.max():.0f})"
+
+
+@click.command()
+@click.option("--records", default=1 << 24, show_default=True, help="Records of each run.")
+@click.option("--repeats", default=7, show_default=True, help="Runs of each timing.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the records.")
+def main(records: int, repeats: int, seed: int) -> None:
+    """Measure and print the table; speeds are the median and the range of processor times."""
+    generator = np.random.default_rng(seed)
+    click.echo(f"{machine()}; one core; {records} records in chunks of {CHUNK}; seed {seed}\n")
+    click.echo(
+        "| records other than detections | kernel, M/s | NumPy twin, M/s | ratio | decoder, M/s |"
+    )
+    click.echo("|---|---|---|---|---|")
+    for other in (0.0, 0.001, 0.1):
+        words = stream(generator, records, other)
+        fast, slow, whole = [], [], []
+        for _ in range(repeats):
+            fast.append(chunks(lambda part: split_records(part, 4, StreamTime()), words))
+            part = words[: records // 8]
+            slow.append(8 * chunks(lambda part: split_records_numpy(part, 4, StreamTime()), part))
+            whole.append(chunks(RecordDecoder().feed, words))
+        ratio = np.median(slow) / np.median(fast)
+        click.echo(
+            f"| {other:.1%} | {rates(fast, records)} | {rates(slow, records)} "
+            f"| {ratio:.0f} | {rates(whole, records)} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

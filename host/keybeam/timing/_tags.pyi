@@ -1,0 +1,20 @@
+"""Kernels in C++ that work on tags; each has a twin in NumPy that gives the same bits."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+def split_records(
+    records: NDArray[np.uint64],
+    tags: NDArray[np.uint8],
+    channels: int,
+    known: bool,
+    restarted: bool,
+    time: int,
+    ordered: int,
+    time_bits: int,
+    type_shift: int,
+    tag_type: int,
+    silent_type: int,
+    timed_types: int,
+    ordered_types: int,
+) -> tuple[int, NDArray[np.int64], NDArray[np.int64], int, bool, bool, int, int]: ...
