@@ -1,0 +1,53 @@
+"""Numbers that the delay-line time-tagger and its host share."""
+
+from keybeam.protocol.numbers import FINE_BITS
+
+__all__ = [
+    "DELAY_LINE_SLICES",
+    "DELAY_LINE_TAPS",
+    "LEAD_BITS",
+    "LEAD_CYCLES",
+    "TAPS_PER_BLOCK",
+    "WINDOW_BLOCKS",
+    "table_entries",
+]
+
+DELAY_LINE_SLICES = 192
+"""Slices of a delay line. At 39 ps a slice, the fastest that the tools' timing data give for any
+speed grade, they last 7.5 ns: a period of 6.4 ns, what the encoder cannot use at both ends, and a
+tenth for a part that is faster still."""
+
+DELAY_LINE_TAPS = 2 * DELAY_LINE_SLICES
+"""Taps of a delay line: two a slice."""
+
+TAPS_PER_BLOCK = 8
+"""Taps that the encoder counts together: those of a tile."""
+
+WINDOW_BLOCKS = 4
+"""Blocks around an edge in which the encoder counts taps: one before the block where the level
+changes, that one, and two behind it."""
+
+LEAD_CYCLES = 2
+"""Clock cycles before the picture from which the calibration table counts."""
+
+LEAD_BITS = FINE_BITS + 2
+"""Bits of an entry of the calibration table: time of the edge in fine steps after the clock edge
+`LEAD_CYCLES` before the one that took the picture."""
+
+
+def table_entries(chains: int, taps: int = DELAY_LINE_TAPS) -> int:
+    """Give the number of codes of a channel, a power of two.
+
+    Parameters
+    ----------
+    chains : int
+        Delay lines of the channel, whose codes are added.
+    taps : int
+        Taps of each.
+
+    Returns
+    -------
+    int
+        Entries of the calibration table for one direction of edges.
+    """
+    return 1 << (chains * taps).bit_length()
