@@ -36,7 +36,7 @@ class Commands(wiring.Component):
     frame : In(PacketStream)
         Requests: kind, sequence and body, check sum already found right.
     length : In(8)
-        Bytes of the request.
+        Bytes of the request; looked at for two cycles after its second byte.
     answer : Out(PacketStream)
         Answers: kind, sequence and body.
     ignored : Out(1)

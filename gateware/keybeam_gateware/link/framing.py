@@ -27,7 +27,7 @@ class FrameChecker(wiring.Component):
     output : Out(PacketStream)
         Right frames.
     length : Out(8)
-        Bytes of the frame at `output`; holds while the frame is there.
+        Bytes of the frame at `output`; holds until the next frame comes.
     accepted, dropped : Out(1)
         1 for a cycle when a frame was right, or wrong.
     """
@@ -61,7 +61,6 @@ class FrameChecker(wiring.Component):
             self.dropped.eq(0),
             right.eq(crc == CRC32_RESIDUE),
             short.eq(count < _FRAME_MINIMUM),
-            self.length.eq(count - _CRC_BYTES),
         ]
         with m.If(fresh):
             m.d.sync += crc.eq(crc32_step(crc, byte))
@@ -84,7 +83,12 @@ class FrameChecker(wiring.Component):
             with m.State("COMPARE"):
                 m.next = "JUDGE"
             with m.State("JUDGE"):
-                m.d.sync += [crc.eq(CRC32_INITIAL), broken.eq(0), place.eq(0)]
+                m.d.sync += [
+                    crc.eq(CRC32_INITIAL),
+                    broken.eq(0),
+                    place.eq(0),
+                    self.length.eq(count - _CRC_BYTES),
+                ]
                 with m.If(right & ~short & ~broken):
                     m.d.sync += self.accepted.eq(1)
                     m.next = "FETCH"

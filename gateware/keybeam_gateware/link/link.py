@@ -13,7 +13,8 @@ from keybeam_gateware.link.commands import Commands
 from keybeam_gateware.link.framing import FrameChecker, FrameSealer
 from keybeam_gateware.link.paced_fifo import PacedFifo
 from keybeam_gateware.link.packer import Packer
-from keybeam_gateware.link.packets import PacketArbiter
+from keybeam_gateware.link.packets import PACKET_BYTE, PacketArbiter
+from keybeam_gateware.link.register_stage import RegisterStage
 from keybeam_gateware.link.uart import UartReceiver, UartTransmitter
 from keybeam_gateware.soc import CSR_DATA_WIDTH, MemoryMap, csr
 
@@ -119,6 +120,7 @@ class Link(wiring.Component):
         m.submodules.waiting = waiting = PacedFifo(8, depth=_INPUT_BYTES)
         m.submodules.decoder = decoder = CobsDecoder()
         m.submodules.checker = checker = FrameChecker()
+        m.submodules.requests = requests = RegisterStage(PACKET_BYTE)
         m.d.comb += [
             uart.line.eq(self.uart_rx),
             commands.length.eq(checker.length),
@@ -130,16 +132,21 @@ class Link(wiring.Component):
         connect(m, uart.output, waiting.input)
         connect(m, waiting.output, decoder.input)
         connect(m, decoder.output, checker.input)
-        connect(m, checker.output, commands.frame)
+        connect(m, checker.output, requests.input)
+        connect(m, requests.output, commands.frame)
 
     def _send(self, m, commands):
         """From answers, records and messages to the line."""
+        m.submodules.answers = answers = RegisterStage(PACKET_BYTE)
         m.submodules.arbiter = arbiter = PacketArbiter()
+        m.submodules.joined = joined = RegisterStage(PACKET_BYTE)
         m.submodules.sealer = sealer = FrameSealer()
         m.submodules.encoder = encoder = CobsEncoder()
         m.submodules.uart_transmitter = uart = UartTransmitter(divisor=self._divisor)
-        connect(m, commands.answer, arbiter.urgent)
-        connect(m, arbiter.output, sealer.input)
+        connect(m, commands.answer, answers.input)
+        connect(m, answers.output, arbiter.urgent)
+        connect(m, arbiter.output, joined.input)
+        connect(m, joined.output, sealer.input)
         connect(m, sealer.output, encoder.input)
         connect(m, encoder.output, uart.input)
         m.d.comb += self.uart_tx.eq(uart.line)
