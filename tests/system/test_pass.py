@@ -66,7 +66,7 @@ def test_json_on_standard_output_is_the_file(short_pass):
 
 def test_folder_holds_the_results_and_nothing_else(short_pass):
     names = {entry.name for entry in short_pass[0].iterdir()}
-    expected = {"result.json", "report.html", "satellite.key", "ground.key", "pass.tags"}
+    expected = {"result.json", "report.html", "satellite.key", "ground.key", "pass.h5"}
     assert names == expected
     for end in ("satellite", "ground"):
         assert (short_pass[0] / f"{end}.key").stat().st_mode & 0o077 == 0
@@ -74,7 +74,7 @@ def test_folder_holds_the_results_and_nothing_else(short_pass):
 
 def test_record_of_the_pass_can_be_read(short_pass):
     folder, _ = short_pass
-    command = [sys.executable, "-m", "keybeam", "tags", "info", "--json", folder / "pass.tags"]
+    command = [sys.executable, "-m", "keybeam", "tags", "info", "--json", folder / "pass.h5"]
     summary = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert summary["gaps"] == summary["lost"] == 0
     assert sum(summary["tags"].values()) >= read_result(folder / "result.json").clicks

@@ -12,12 +12,12 @@ from keybeam.protocol.numbers import PULSE_RATE_HZ, SLOT_PS
 from keybeam.protocol.records import FINE_PS
 from keybeam.session.errors import SessionError
 from keybeam.session.statistics import ClickRates
+from keybeam.tags import CaptureWriter
 from keybeam.timing import (
     CLICK_DTYPE,
     DecodedChunk,
     PulseIndexer,
     RecordDecoder,
-    TagFileWriter,
     estimate_delay,
     gate,
     resolve_double_clicks,
@@ -69,7 +69,7 @@ class ClickSource:
         Length of the pass in s on the satellite's clock; None for as long as there is one.
     seed : int or None
         Seed of the bits of double clicks in a simulation; None for the operating system's.
-    recorder : TagFileWriter or None
+    recorder : CaptureWriter or None
         Takes all records, too.
 
     Attributes
@@ -86,11 +86,10 @@ class ClickSource:
         indexer: PulseIndexer,
         duration_s: float | None = None,
         seed: int | None = None,
-        recorder: TagFileWriter | None = None,
+        recorder: CaptureWriter | None = None,
     ) -> None:
         self._board = board
         self._recorder = recorder
-        self._lost = 0
         self._decoder = RecordDecoder()
         self._indexer = indexer
         self._end_index = None if duration_s is None else round(duration_s * PULSE_RATE_HZ)
@@ -142,12 +141,12 @@ class ClickSource:
         records = self._board.records(_POLL_S)
         if isinstance(records, RecordLoss):
             # Where the board started again nobody knows how many; one stands for them.
-            self._lost = records.records or 1
-            self._decoder.lose(self._lost)
+            self._decoder.lose(records.records or 1)
+            if self._recorder is not None:
+                self._recorder.write(np.empty(0, np.uint64), records.records)
             return np.empty(0, CLICK_DTYPE)
         if self._recorder is not None and records.size:
-            self._recorder.write(records, self._lost)
-            self._lost = 0
+            self._recorder.write(records)
         if records.size:
             self._heard = time.monotonic()
         elif time.monotonic() - self._heard > _SILENT_BOARD_S:

@@ -26,7 +26,8 @@ from keybeam.session.secret import (
     create_secret_pair,
 )
 from keybeam.session.statistics import GroundStatistics, SatelliteStatistics, write_statistics
-from keybeam.timing import PulseIndexer, TagFileWriter
+from keybeam.tags import CaptureWriter, board_metadata
+from keybeam.timing import PulseIndexer
 
 __all__ = ["ground", "preshared", "satellite"]
 
@@ -209,7 +210,7 @@ def satellite(
 @click.option(
     "--record",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File for all tag records of the board.",
+    help="Capture file (HDF5) for all tag records of the board; see `keybeam tags`.",
 )
 @click.option(
     "--progress",
@@ -245,7 +246,11 @@ def ground(
         _secret(preshared, Direction.FROM_GROUND) as secret,
         KeyStore(keys) as store,
         Receiver(device) as board,
-        nullcontext() if record is None else TagFileWriter(record) as recorder,
+        nullcontext()
+        if record is None
+        else CaptureWriter(
+            record, board_metadata(board, bin_ps=bin_ps, sync_bin_ps=sync_bin_ps)
+        ) as recorder,
     ):
         parts = _parts(block_packets, secret, store, seed)
         indexer = PulseIndexer(delay_ps=delay, bin_ps=bin_ps, sync_bin_ps=sync_bin_ps)

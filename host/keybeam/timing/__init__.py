@@ -1,4 +1,4 @@
-"""From tag records to clicks: decoding, capture files, pulse index, gate, double clicks."""
+"""From tag records to clicks: decoding, pulse index, gate, double clicks."""
 
 from keybeam.timing.clicks import (
     CLICK_DTYPE,
@@ -9,16 +9,6 @@ from keybeam.timing.clicks import (
 )
 from keybeam.timing.decoding import SYNC_DTYPE, TAG_DTYPE, DecodedChunk, Gap, RecordDecoder
 from keybeam.timing.indexing import IndexingStatistics, PulseIndexer
-from keybeam.timing.tagfile import (
-    TagFileCorruptError,
-    TagFileError,
-    TagFileFormatError,
-    TagFileTruncatedError,
-    TagFileWriter,
-    TagPacket,
-    read_tag_file,
-    write_tag_file,
-)
 
 __all__ = [
     "CLICK_DTYPE",
@@ -30,15 +20,7 @@ __all__ = [
     "IndexingStatistics",
     "PulseIndexer",
     "RecordDecoder",
-    "TagFileCorruptError",
-    "TagFileError",
-    "TagFileFormatError",
-    "TagFileTruncatedError",
-    "TagFileWriter",
-    "TagPacket",
     "estimate_delay",
     "gate",
-    "read_tag_file",
     "resolve_double_clicks",
-    "write_tag_file",
 ]

@@ -109,7 +109,7 @@ def split_records(records: NDArray[np.uint64], channels: int, stream: StreamTime
         Where the stream had come to before them.
     """
     tags = np.empty(records.size, TAG_DTYPE)
-    count, places, times, first_time, *after = _tags.split_records(
+    count, places, times, first_time, known, restarted, time, ordered = _tags.split_records(
         np.ascontiguousarray(records, np.uint64),
         tags.view(np.uint8),
         channels,
@@ -119,7 +119,8 @@ def split_records(records: NDArray[np.uint64], channels: int, stream: StreamTime
         stream.ordered,
         *_LAYOUT,
     )
-    return SplitRecords(tags[:count], places, times, first_time, StreamTime(*after))
+    after = StreamTime(known, restarted, time, ordered)
+    return SplitRecords(tags[:count], places, times, first_time, after)
 
 
 def split_records_numpy(

@@ -50,7 +50,7 @@ class RtlMismatchError(KeybeamError):
     help="Seconds of the pass, about its culmination.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat a run exactly; keys no secret.")
-@click.option("--record", is_flag=True, help="Also keep the receiver's records, as pass.tags.")
+@click.option("--record", is_flag=True, help="Also keep the receiver's records, as pass.h5.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result alone, as JSON.")
 @click.option(
     "--rtl", is_flag=True, help="Run some frames through the co-simulated boards instead."

@@ -50,7 +50,7 @@ def run_pass(
     seed : int or None
         Of all randomness, for a repeatable run; None takes the operating system's.
     record : bool
-        Also write the receiver's tag records, as ``pass.tags``.
+        Also write the receiver's tag records, as ``pass.h5``.
     report_progress : callable
         Called about twice a second while clicks are taken.
 
@@ -108,7 +108,7 @@ def _distil(
     satellite += ["--duration", str(duration_s), "--json", str(folder / "satellite.json")]
     ground = ["--device", twin.receiver_url, "--statistics", str(folder / "ground.json")]
     ground += ["--progress", "json"]
-    ground += ["--record", str(folder / "pass.tags")] if record else []
+    ground += ["--record", str(folder / "pass.h5")] if record else []
     options = {"satellite": satellite + seeded, "ground": ground + seeded}
 
     def start(end: str, *more: str) -> None:

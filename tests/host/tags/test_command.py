@@ -5,8 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from keybeam.protocol.records import FRAME_VALID, TIME_MODULO, RecordType, pack_records
-from keybeam.timing import TagFileError, write_tag_file
-from keybeam.timing.command import tags
+from keybeam.tags import CaptureError, write_capture
+from keybeam.tags.command import tags
 
 FRAME_STEPS = 16_384 * 16_384
 
@@ -24,8 +24,8 @@ def capture(tmp_path):
             pack_records(RecordType.TAG, 2, (start + 5_000) % TIME_MODULO),
             pack_records(RecordType.TAG, 2, (start + 9_000) % TIME_MODULO),
         ]
-    path = tmp_path / "pass.tags"
-    write_tag_file(path, [np.array(parts[:8], np.uint64), np.array(parts[8:], np.uint64)])
+    path = tmp_path / "pass.h5"
+    write_capture(path, [np.array(parts[:8], np.uint64), np.array(parts[8:], np.uint64)])
     return path
 
 
@@ -51,12 +51,12 @@ def test_table_shows_the_numbers(capture):
 def test_truncated_file_is_refused_by_name(capture, size):
     capture.write_bytes(capture.read_bytes()[:size])
     done = CliRunner().invoke(tags, ["info", str(capture)])
-    assert isinstance(done.exception, TagFileError)
-    assert "pass.tags, byte " in str(done.exception)
+    assert isinstance(done.exception, CaptureError)
+    assert "pass.h5: " in str(done.exception)
     assert done.stdout == ""
 
 
 def test_missing_file_is_a_usage_error(tmp_path):
-    done = CliRunner().invoke(tags, ["info", str(tmp_path / "none.tags")])
+    done = CliRunner().invoke(tags, ["info", str(tmp_path / "none.h5")])
     assert done.exit_code == 2
     assert "does not exist" in done.stderr

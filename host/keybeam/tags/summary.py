@@ -1,28 +1,30 @@
-"""What a tag file holds, in a few numbers."""
+"""What a capture holds, in a few numbers."""
 
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from keybeam.protocol.records import DETECTOR_CHANNELS, FINE_PS
-from keybeam.timing.decoding import DecodedChunk, RecordDecoder
-from keybeam.timing.tagfile import read_tag_file
+from keybeam.protocol.records import CHANNEL_BITS, DETECTOR_CHANNELS, FINE_PS, Channel
+from keybeam.tags.capture import Capture, CaptureMetadata, decode_capture
+from keybeam.timing import DecodedChunk, RecordDecoder
 
-__all__ = ["TagFileSummary", "summarise_tag_file"]
+__all__ = ["CaptureSummary", "channel_name", "summarise_capture"]
 
 
-class TagFileSummary(msgspec.Struct, frozen=True):
-    """Contents of a tag file.
+class CaptureSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """Contents of a capture.
 
     Attributes
     ----------
     records : int
         Records of all types.
+    complete : bool
+        Whether the capture ended because it was told to.
     duration_s : float
         From the first to the last tag or sync word on the receiver's clock, in s.
     tags : dict of str to int
-        Detections of each detector channel.
+        Detections of each detector channel, and of each other channel that has any.
     sync_words : int
         Sync words, those of the flywheel included.
     flywheel_sync_words : int
@@ -35,9 +37,12 @@ class TagFileSummary(msgspec.Struct, frozen=True):
         Stretches of time in which records were lost.
     lost : int
         Records and tags known to be lost.
+    metadata : CaptureMetadata
+        What else is known about the capture.
     """
 
     records: int
+    complete: bool
     duration_s: float
     tags: dict[str, int]
     sync_words: int
@@ -47,11 +52,17 @@ class TagFileSummary(msgspec.Struct, frozen=True):
     last_frame: int | None
     gaps: int
     lost: int
+    metadata: CaptureMetadata
+
+
+def channel_name(channel: int) -> str:
+    """Name a channel for a reader: its letter, or its number where it has none."""
+    return Channel(channel).name if channel in set(Channel) else f"channel {channel}"
 
 
 class _Tally:
     def __init__(self) -> None:
-        self.tags = np.zeros(len(DETECTOR_CHANNELS), np.int64)
+        self.tags = np.zeros(1 << CHANNEL_BITS, np.int64)
         self.sync_words = self.flywheel = self.valid = self.gaps = 0
         self.times: list[int] = []
         self.frames: list[int] = []
@@ -74,8 +85,8 @@ def _extremes(values: list[int]) -> list[int]:
     return [min(values), max(values)]
 
 
-def summarise_tag_file(path: Path) -> TagFileSummary:
-    """Read a whole tag file and count what it holds; memory stays bounded.
+def summarise_capture(path: Path) -> CaptureSummary:
+    """Read a whole capture and count what it holds; memory stays bounded.
 
     Parameters
     ----------
@@ -84,23 +95,22 @@ def summarise_tag_file(path: Path) -> TagFileSummary:
 
     Raises
     ------
-    TagFileError
-        If it is no tag file, truncated or corrupted.
+    CaptureError
+        If it is no sound capture.
     OSError
         If it cannot be read.
     """
-    decoder, tally, records = RecordDecoder(), _Tally(), 0
-    for packet in read_tag_file(path):
-        if packet.lost:
-            decoder.lose(packet.lost)
-        records += packet.records.size
-        tally.add(decoder.feed(packet.records))
-    tally.add(decoder.finish())
+    decoder, tally = RecordDecoder(channels=1 << CHANNEL_BITS), _Tally()
+    with Capture(path) as capture:
+        for chunk in decode_capture(capture, decoder):
+            tally.add(chunk)
     first, last = tally.times or (0, 0)
-    return TagFileSummary(
-        records=records,
+    seen = {*DETECTOR_CHANNELS, *np.flatnonzero(tally.tags).tolist()}
+    return CaptureSummary(
+        records=capture.count,
+        complete=capture.complete,
         duration_s=(last - first) * FINE_PS * 1e-12,
-        tags={channel.name: int(tally.tags[channel]) for channel in DETECTOR_CHANNELS},
+        tags={channel_name(channel): int(tally.tags[channel]) for channel in sorted(seen)},
         sync_words=tally.sync_words,
         flywheel_sync_words=tally.flywheel,
         valid_headers=tally.valid,
@@ -108,4 +118,5 @@ def summarise_tag_file(path: Path) -> TagFileSummary:
         last_frame=tally.frames[1] if tally.frames else None,
         gaps=tally.gaps,
         lost=decoder.lost,
+        metadata=capture.metadata,
     )
