@@ -47,7 +47,7 @@ def reconcile(code: Code, qber: float, frames: int, generator: np.random.Generat
         own, other = random_frame(generator, qber)
         syndrome = code.syndrome(other)
         start = time.perf_counter()
-        result = decode(code, own, syndrome, qber)
+        result = decode(code, own, syndrome)
         seconds.append(time.perf_counter() - start)
         failures += not np.array_equal(result.bits, other)
         iterations.append(result.iterations)
@@ -67,11 +67,14 @@ def against_twin(qber: float, repeats: int, generator: np.random.Generator) -> s
         own, other = random_frame(generator, qber)
         syndrome = code.syndrome(other)
         start = time.perf_counter()
-        result = decode(code, own, syndrome, qber)
+        result = decode(code, own, syndrome)
         fast.append(time.perf_counter() - start)
         start = time.perf_counter()
         reference_decoder.decode_layered(
-            code.matrix, syndrome ^ code.syndrome(own), qber / (1 - qber), result.iterations
+            code.matrix,
+            syndrome ^ code.syndrome(own),
+            np.full(PACKET_BITS, qber / (1 - qber), np.float32),
+            result.iterations,
         )
         slow.append(time.perf_counter() - start)
     ratio = np.median(slow) / np.median(fast)

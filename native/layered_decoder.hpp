@@ -25,10 +25,17 @@ struct DecodeOutcome {
     int iterations;
 };
 
-// Finds the error pattern (one byte a variable) that has the given syndrome (one byte a check),
-// where every variable is in error with the same odds before. The arithmetic is exactly that of
-// keybeam.distillation.reference_decoder, in IEEE single precision.
+// Vector instructions that a kernel may use; the results are the same with all of them.
+enum class InstructionSet { portable = 0, avx2 = 1, avx512 = 2 };
+
+bool is_available(InstructionSet set);
+
+// Finds the error pattern (one byte a variable) that has the given syndrome (one byte a check).
+// `odds` holds each variable's odds of being in error, from smallest_odds to largest_odds; it is
+// changed into those that the checks leave. The arithmetic is exactly that of
+// keybeam.distillation.reconciliation.reference_decoder, in IEEE single precision.
 DecodeOutcome decode_layered(const QuasiCyclicMatrix &matrix, const std::uint8_t *syndrome,
-                             float prior_odds, int iteration_limit, std::uint8_t *errors);
+                             float *odds, int iteration_limit, InstructionSet set,
+                             std::uint8_t *errors);
 
 } // namespace keybeam

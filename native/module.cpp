@@ -2,6 +2,8 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <algorithm>
+
 #include "layered_decoder.hpp"
 
 namespace nb = nanobind;
@@ -9,6 +11,7 @@ namespace nb = nanobind;
 namespace {
 
 using Integers = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Floats = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 // Checks everything the decoder takes for granted, so that no argument can make it read or
@@ -40,33 +43,50 @@ keybeam::QuasiCyclicMatrix checked_matrix(const Integers &row_starts, const Inte
             block_rows, columns.data(), shifts.data()};
 }
 
+template <typename T> auto owned_array(T *values, std::size_t size) {
+    nb::capsule owner(values, [](void *p) noexcept { delete[] static_cast<T *>(p); });
+    return nb::ndarray<nb::numpy, T, nb::ndim<1>>(values, {size}, owner);
+}
+
 nb::tuple decode_layered(const Integers &row_starts, const Integers &columns,
                          const Integers &shifts, int circulant, int block_columns,
-                         const Bytes &syndrome, float prior_odds, int iteration_limit) {
+                         const Bytes &syndrome, const Floats &prior_odds, int iteration_limit,
+                         keybeam::InstructionSet set) {
     const keybeam::QuasiCyclicMatrix matrix =
         checked_matrix(row_starts, columns, shifts, circulant, block_columns);
     if (syndrome.shape(0) != matrix.block_rows * matrix.circulant) {
         throw nb::value_error("the syndrome does not have one byte for each check");
     }
     const std::size_t variables = matrix.block_columns * matrix.circulant;
+    if (prior_odds.shape(0) != variables) {
+        throw nb::value_error("the prior odds are not one for each variable");
+    }
     auto *errors = new std::uint8_t[variables];
-    nb::capsule owner(errors, [](void *p) noexcept { delete[] static_cast<std::uint8_t *>(p); });
+    const auto errors_array = owned_array(errors, variables);
+    auto *odds = new float[variables];
+    const auto odds_array = owned_array(odds, variables);
+    std::copy_n(prior_odds.data(), variables, odds);
     keybeam::DecodeOutcome outcome{};
     {
         nb::gil_scoped_release release;
-        outcome = keybeam::decode_layered(matrix, syndrome.data(), prior_odds, iteration_limit,
+        outcome = keybeam::decode_layered(matrix, syndrome.data(), odds, iteration_limit, set,
                                           errors);
     }
-    return nb::make_tuple(nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>(
-                              errors, {variables}, owner),
-                          outcome.converged, outcome.iterations);
+    return nb::make_tuple(errors_array, outcome.converged, outcome.iterations, odds_array);
 }
 
 } // namespace
 
 NB_MODULE(_native, module) {
+    nb::enum_<keybeam::InstructionSet>(module, "InstructionSet", "Vector instructions of a kernel.")
+        .value("PORTABLE", keybeam::InstructionSet::portable)
+        .value("AVX2", keybeam::InstructionSet::avx2)
+        .value("AVX512", keybeam::InstructionSet::avx512);
+    module.def("is_available", &keybeam::is_available, nb::arg("instruction_set"),
+               "Whether this processor has an instruction set.");
     module.def("decode_layered", &decode_layered, nb::arg("row_starts"), nb::arg("columns"),
                nb::arg("shifts"), nb::arg("circulant"), nb::arg("block_columns"),
                nb::arg("syndrome"), nb::arg("prior_odds"), nb::arg("iteration_limit"),
-               "Find the error pattern of a syndrome; returns errors, converged, iterations.");
+               nb::arg("instruction_set"),
+               "Find the error pattern of a syndrome; returns errors, converged, iterations, odds.");
 }

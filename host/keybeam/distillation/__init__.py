@@ -12,9 +12,12 @@ from keybeam.distillation.key_length import (
 from keybeam.distillation.reconciliation import (
     Code,
     DecodeResult,
+    Mode,
+    Reconciled,
     choose_code,
     code_by_identifier,
     decode,
+    reconcile,
 )
 from keybeam.distillation.verification import TAG_BITS, collision_probability, tag
 
@@ -26,12 +29,15 @@ __all__ = [
     "DistillationError",
     "KeyLength",
     "KeyLengthError",
+    "Mode",
+    "Reconciled",
     "binary_entropy",
     "choose_code",
     "code_by_identifier",
     "collision_probability",
     "decode",
     "paper_key_length",
+    "reconcile",
     "tag",
     "toeplitz",
 ]

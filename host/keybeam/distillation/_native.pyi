@@ -1,8 +1,16 @@
 """Kernels in C++; each has a twin in NumPy that gives the same bits."""
 
+from enum import Enum
+
 import numpy as np
 from numpy.typing import NDArray
 
+class InstructionSet(Enum):
+    PORTABLE = 0
+    AVX2 = 1
+    AVX512 = 2
+
+def is_available(instruction_set: InstructionSet) -> bool: ...
 def decode_layered(
     row_starts: NDArray[np.int32],
     columns: NDArray[np.int32],
@@ -10,6 +18,7 @@ def decode_layered(
     circulant: int,
     block_columns: int,
     syndrome: NDArray[np.uint8],
-    prior_odds: float,
+    prior_odds: NDArray[np.float32],
     iteration_limit: int,
-) -> tuple[NDArray[np.uint8], bool, int]: ...
+    instruction_set: InstructionSet,
+) -> tuple[NDArray[np.uint8], bool, int, NDArray[np.float32]]: ...

@@ -61,7 +61,7 @@ class BlockResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_s: Annotated[float, _says("time in the pass at which its last click came, in s")]
     counts: Annotated[Counts, _says("counts of the block")]
     qber: Annotated[float, _says("exact error rate of its signal bits")]
-    leak_bits: Annotated[int, _says("bits disclosed: syndromes and verification tags")]
+    leak_bits: Annotated[int, _says("bits disclosed: syndromes, bits told beside them, tags")]
     s1: Annotated[float, _says("lower bound of the single-photon signal clicks")]
     e1: Annotated[float, _says("upper bound of their phase error rate")]
     length_bits: Annotated[int, _says("length of its secret key, a multiple of 128")]
@@ -73,10 +73,10 @@ class PacketResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     time_s: Annotated[float, _says("time in the pass at which its last click came, in s")]
     ok: Annotated[bool, _says("corrected and verified; a failed packet is dropped by both ends")]
-    sampled_qber: Annotated[float, _says("error rate of the sampled bits, which chose the code")]
+    sampled_qber: Annotated[float, _says("error rate of the sampled bits")]
     qber: Annotated[float | None, _says("exact error rate; null where the packet failed")]
     code: Annotated[int, _says("identifier of the code")]
-    leak_bits: Annotated[int, _says("bits disclosed: syndrome and verification tag")]
+    leak_bits: Annotated[int, _says("bits disclosed: syndrome, bits told beside it, tag")]
     efficiency: Annotated[
         float | None, _says("leak over the Shannon limit n·H(qber); null where the packet failed")
     ]

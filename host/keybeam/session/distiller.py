@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keybeam.distillation import BlockCounts, KeyLength
+from keybeam.distillation.reconciliation import Counted
 
-__all__ = ["Disclosure", "Distiller"]
+__all__ = ["Correction", "Disclosure", "Distiller"]
 
 
 class Disclosure(NamedTuple):
@@ -33,34 +34,56 @@ class Disclosure(NamedTuple):
         return 8 * (len(self.syndrome) + len(self.tag))
 
 
+class Correction(Protocol):
+    """The correction of one packet, in as many attempts as it takes."""
+
+    def attempt(self) -> NDArray[np.uint8] | None:
+        """Return the sender's bits, or None where they are not found, or fail verification."""
+        ...
+
+    def doubtful(self) -> NDArray[np.uint32]:
+        """Places of the bits to ask for after a failed attempt, rising; none to give up."""
+        ...
+
+    def tell(self, places: NDArray[np.uint32], bits: NDArray[np.uint8]) -> None:
+        """Take the sender's bits at some places, before the next attempt."""
+        ...
+
+
 class Distiller(Protocol):
-    """The steps of distillation, equal at both ends."""
+    """The steps of distillation, equal at both ends.
+
+    Attributes
+    ----------
+    rounds : int
+        Times that single bits of a packet may be asked for.
+    """
+
+    rounds: int
 
     @property
     def fingerprint(self) -> bytes:
         """Bytes that are equal where the codes are."""
         ...
 
-    def disclose(
-        self, bits: NDArray[np.uint8], sampled: int, errors: int, key: bytes
-    ) -> Disclosure:
+    def disclose(self, bits: NDArray[np.uint8], counted: list[Counted], key: bytes) -> Disclosure:
         """Help the receiver with a packet.
 
         Parameters
         ----------
         bits : ndarray of uint8
             The sender's bits.
-        sampled, errors : int
-            Sampled clicks of the packet and the errors among them, which choose the code.
+        counted : list of Counted
+            Errors counted so far, in samples and in corrected packets, which choose the code.
         key : bytes
             Random key of the verification.
         """
         ...
 
-    def correct(
-        self, bits: NDArray[np.uint8], disclosure: Disclosure, qber: float, key: bytes
-    ) -> NDArray[np.uint8] | None:
-        """Return the sender's bits, or None where they are not found or fail verification.
+    def correction(
+        self, bits: NDArray[np.uint8], disclosure: Disclosure, key: bytes
+    ) -> Correction | None:
+        """Begin to correct a packet.
 
         Parameters
         ----------
@@ -68,10 +91,13 @@ class Distiller(Protocol):
             The receiver's bits.
         disclosure : Disclosure
             What the sender told.
-        qber : float
-            Error rate of the sampled clicks.
         key : bytes
             Random key of the verification.
+
+        Returns
+        -------
+        Correction or None
+            None where the disclosure makes no sense.
         """
         ...
 

@@ -14,13 +14,15 @@ from keybeam.keystore import KeyState
 from keybeam.protocol.numbers import SLOT_PS
 from keybeam.protocol.symbols import Intensity, basis_of, bit_of
 from keybeam.session.authentication import authenticate, verify
-from keybeam.session.distiller import Disclosure
+from keybeam.session.distiller import Correction, Disclosure
 from keybeam.session.endpoint import Endpoint, EndpointParts
 from keybeam.session.errors import SessionError
 from keybeam.session.messages import (
     PROTOCOL_VERSION,
     AmplifyConfirm,
     AmplifyInstruction,
+    BitsReply,
+    BitsRequest,
     Goodbye,
     GoodbyeReply,
     Heartbeat,
@@ -76,6 +78,18 @@ class _AskedChunk:
     sampled: NDArray[np.bool_]
 
 
+@dataclass
+class _Corrected:
+    """A packet that is being corrected, with the bits asked for so far."""
+
+    packet: SiftedPacket
+    syndrome: Syndrome
+    correction: Correction
+    told: list[tuple[BitsRequest, BitsReply]]
+    request: BitsRequest | None = None
+    places: NDArray[np.uint32] | None = None
+
+
 @dataclass(frozen=True)
 class _Outcome:
     """What became of a packet; `bits` are the satellite's, empty where it was dropped."""
@@ -126,6 +140,7 @@ class GroundSession(Endpoint):
         self._chunks_sifted = 0
         self._packets: dict[int, SiftedPacket] = {}
         self._syndromes: dict[int, Syndrome] = {}
+        self._corrected: dict[int, _Corrected] = {}
         self._results: dict[int, PacketResult] = {}
         self._outcomes: dict[int, _Outcome] = {}
         self._good: list[_Outcome] = []
@@ -215,6 +230,8 @@ class GroundSession(Endpoint):
                 return self._accept_sift(message, now)
             case Syndrome():
                 return self._accept_syndrome(message)
+            case BitsReply():
+                return self._accept_bits(message, now)
             case PassEndReply():
                 return self._accept_pass_end(message, now)
             case AmplifyConfirm():
@@ -323,23 +340,73 @@ class GroundSession(Endpoint):
         return True
 
     def _correct(self, packet: SiftedPacket, message: Syndrome) -> None:
+        """Begin to correct a packet."""
         del self._packets[packet.number]
+        disclosure = Disclosure(message.code, message.syndrome, message.tag)
         distiller = self._parts.distiller
-        qber = message.sampled_errors / max(message.sampled, 1)
 
-        def work() -> NDArray[np.uint8] | None:
-            disclosure = Disclosure(message.code, message.syndrome, message.tag)
-            return distiller.correct(packet.bits, disclosure, qber, message.key)
+        def work() -> Correction | None:
+            return distiller.correction(packet.bits, disclosure, message.key)
 
-        def finish(corrected: NDArray[np.uint8] | None, now: float) -> None:
-            self._decide(packet, message, corrected, now)
+        def finish(correction: Correction | None, now: float) -> None:
+            if correction is None:
+                self._decide(packet, message, [], None, now)
+            else:
+                corrected = _Corrected(packet, message, correction, [])
+                self._corrected[packet.number] = corrected
+                self._attempt(corrected)
 
         self._queue(work, finish)
+
+    def _attempt(self, item: _Corrected) -> None:
+        """Try to correct a packet; ask for bits where that fails, or give up."""
+
+        def work() -> tuple[NDArray[np.uint8] | None, NDArray[np.uint32]]:
+            bits = item.correction.attempt()
+            nothing = np.zeros(0, np.uint32)
+            return bits, item.correction.doubtful() if bits is None else nothing
+
+        def finish(result: tuple[NDArray[np.uint8] | None, NDArray[np.uint32]], now: float) -> None:
+            bits, places = result
+            if places.size:
+                self._ask_bits(item, places, now)
+            else:
+                del self._corrected[item.packet.number]
+                self._decide(item.packet, item.syndrome, item.told, bits, now)
+
+        self._queue(work, finish)
+
+    def _ask_bits(self, item: _Corrected, places: NDArray[np.uint32], now: float) -> None:
+        number = item.packet.number
+        indices = encode_indices(places.astype(np.uint64))
+        item.request, item.places = BitsRequest(number, len(item.told), indices), places
+        self._ask("bits", number, item.request, now)
+
+    def _accept_bits(self, reply: BitsReply, now: float) -> bool:
+        item = self._corrected.get(reply.packet)
+        if item is None or item.request is None or item.places is None:
+            return False
+        if reply.round != item.request.round:
+            return False
+        self._requests.close(("bits", reply.packet))
+        try:
+            bits = unpack_bits(reply.bits, item.places.size)
+        except CodingError:
+            # An answer to something else: the satellite was asked in a false name.
+            del self._corrected[reply.packet]
+            self._decide(item.packet, item.syndrome, item.told, None, now)
+            return True
+        item.told.append((item.request, reply))
+        item.correction.tell(item.places, bits)
+        item.request = item.places = None
+        self._attempt(item)
+        return True
 
     def _decide(
         self,
         packet: SiftedPacket,
         message: Syndrome,
+        told: list[tuple[BitsRequest, BitsReply]],
         corrected: NDArray[np.uint8] | None,
         now: float,
     ) -> None:
@@ -348,8 +415,9 @@ class GroundSession(Endpoint):
         errors = int(np.count_nonzero(corrected != packet.bits)) if good else 0
         result = PacketResult(packet.number, good, errors)
         self._results[packet.number] = result
-        self._transcript.end_packet(message, result)
+        self._transcript.end_packet(message, told, result)
         leak_bits = Disclosure(message.code, message.syndrome, message.tag).leak_bits
+        leak_bits += sum(8 * len(reply.bits) for _, reply in told)
         shannon_bits = packet.bits.size * binary_entropy(errors / packet.bits.size)
         self._outcomes[packet.number] = _Outcome(
             packet,

@@ -15,16 +15,62 @@ from keybeam.distillation import (
 )
 from keybeam.distillation.reconciliation import (
     Code,
+    Counted,
+    FrameDecoder,
+    Mode,
     choose_code,
     code_by_identifier,
     code_identifiers,
-    decode,
+    estimate_error_rate,
+    wanted_bits,
 )
 from keybeam.session.distiller import Disclosure
 from keybeam.session.messages import SessionParameters
 from keybeam.sifting import CodingError, pack_bits, unpack_bits
 
-__all__ = ["LdpcDistiller"]
+__all__ = ["LdpcCorrection", "LdpcDistiller"]
+
+_MODE = Mode.INTERACTIVE
+
+
+class LdpcCorrection:
+    """The correction of a packet (see `keybeam.session.distiller.Correction`).
+
+    Parameters
+    ----------
+    code : Code
+        Code of the syndrome.
+    decoder : FrameDecoder
+        With the receiver's bits and the syndrome.
+    expected_tag, key : bytes
+        Verification tag of the sender's bits, and its key.
+    """
+
+    def __init__(self, code: Code, decoder: FrameDecoder, expected_tag: bytes, key: bytes) -> None:
+        self._code = code
+        self._decoder = decoder
+        self._tag = expected_tag
+        self._key = key
+        self._rounds = 0
+        self._converged = False
+
+    def attempt(self) -> NDArray[np.uint8] | None:
+        """Decode, then verify."""
+        result = self._decoder.decode(_MODE.iterations)
+        self._converged = result.converged
+        verified = result.converged and tag(result.bits, self._key) == self._tag
+        return result.bits if verified else None
+
+    def doubtful(self) -> NDArray[np.uint32]:
+        """Places of the least certain bits; none after the last round, or of a false frame."""
+        if self._converged or self._rounds == _MODE.rounds:
+            return np.zeros(0, np.uint32)
+        self._rounds += 1
+        return self._decoder.doubtful(wanted_bits(self._code, self._rounds - 1))
+
+    def tell(self, places: NDArray[np.uint32], bits: NDArray[np.uint8]) -> None:
+        """Take the sender's bits at some places."""
+        self._decoder.tell(places, bits)
 
 
 class LdpcDistiller:
@@ -36,6 +82,8 @@ class LdpcDistiller:
         Intensities, probabilities and failure probability of the key length.
     """
 
+    rounds = _MODE.rounds
+
     def __init__(self, parameters: SessionParameters) -> None:
         self._parameters = parameters
 
@@ -46,25 +94,21 @@ class LdpcDistiller:
         text = ",".join(f"{code.identifier}:{code.fingerprint}" for code in codes)
         return hashlib.sha256(text.encode()).digest()
 
-    def disclose(
-        self, bits: NDArray[np.uint8], sampled: int, errors: int, key: bytes
-    ) -> Disclosure:
-        """Choose a code by the sampled clicks; give syndrome and tag."""
-        code = _code_for(sampled, errors)
+    def disclose(self, bits: NDArray[np.uint8], counted: list[Counted], key: bytes) -> Disclosure:
+        """Choose a code by the errors counted so far; give syndrome and tag."""
+        code = _code_for(counted)
         return Disclosure(code.identifier, pack_bits(code.syndrome(bits)), tag(bits, key))
 
-    def correct(
-        self, bits: NDArray[np.uint8], disclosure: Disclosure, qber: float, key: bytes
-    ) -> NDArray[np.uint8] | None:
-        """Return the sender's bits, or None where they are not found or fail verification."""
+    def correction(
+        self, bits: NDArray[np.uint8], disclosure: Disclosure, key: bytes
+    ) -> LdpcCorrection | None:
+        """Begin to correct a packet; return None where the syndrome is not that of a code."""
         try:
             code = code_by_identifier(disclosure.code)
             syndrome = unpack_bits(disclosure.syndrome, code.syndrome_bits)
         except (DistillationError, CodingError):
             return None
-        result = decode(code, bits, syndrome, min(qber, 0.5))
-        verified = result.converged and tag(result.bits, key) == disclosure.tag
-        return result.bits if verified else None
+        return LdpcCorrection(code, FrameDecoder(code, bits, syndrome), disclosure.tag, key)
 
     def key_length(self, counts: BlockCounts, qber: float, leak_bits: int) -> KeyLength:
         """Return the length of a block's key."""
@@ -84,15 +128,13 @@ class LdpcDistiller:
         return pack_bits(toeplitz(bits, unpack_bits(seed, bits.size + length - 1), length))
 
 
-def _code_for(sampled: int, errors: int) -> Code:
-    """Code for a packet, by its sampled clicks.
+def _code_for(counted: list[Counted]) -> Code:
+    """Code for a packet, by the errors counted so far.
 
     Where there are more errors than any code corrects, it is the strongest one: the packet then
     fails and is dropped like any other.
     """
-    if sampled:
-        try:
-            return choose_code(min(errors / sampled, 0.5), sampled)
-        except DistillationError:
-            pass
-    return code_by_identifier(code_identifiers()[-1])
+    try:
+        return choose_code(estimate_error_rate(counted), _MODE)
+    except DistillationError:
+        return code_by_identifier(code_identifiers()[-1])

@@ -1,7 +1,7 @@
 """The messages of a session between satellite and ground station.
 
 Messages are MessagePack (msgspec's tagged structs). The satellite answers
-SiftRequest, AmplifyInstruction, Settle, PassEnd and Goodbye; the ground station
+SiftRequest, BitsRequest, AmplifyInstruction, Settle, PassEnd and Goodbye; the ground station
 answers Syndrome. Whoever asks repeats until it has the answer; whoever answers
 gives the same answer to the same question, so that loss, repetition and
 reordering do no harm.
@@ -17,6 +17,8 @@ __all__ = [
     "TAG_BYTES",
     "AmplifyConfirm",
     "AmplifyInstruction",
+    "BitsReply",
+    "BitsRequest",
     "Goodbye",
     "GoodbyeReply",
     "Heartbeat",
@@ -37,7 +39,7 @@ __all__ = [
     "encode_message",
 ]
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Version of these messages; both ends must have the same."""
 
 TAG_BYTES = 16
@@ -196,7 +198,7 @@ class Syndrome(msgspec.Struct, frozen=True, tag="syndrome"):
     key, tag : bytes
         Fresh random key and tag of the verification.
     sampled, sampled_errors : int
-        Sampled signal clicks of the packet and the errors among them.
+        Sampled signal clicks of the packet and the errors among them, for the statistics.
     """
 
     packet: Count
@@ -206,6 +208,39 @@ class Syndrome(msgspec.Struct, frozen=True, tag="syndrome"):
     tag: Identifier16
     sampled: Count
     sampled_errors: Count
+
+
+class BitsRequest(msgspec.Struct, frozen=True, tag="bits"):
+    """Ground station asks for single bits of a packet that it cannot correct yet.
+
+    Attributes
+    ----------
+    packet : int
+    round : int
+        Requests before this one for the same packet.
+    places : bytes
+        Places in the packet, rising (`keybeam.sifting.encode_indices`).
+    """
+
+    packet: Count
+    round: Count
+    places: bytes
+
+
+class BitsReply(msgspec.Struct, frozen=True, tag="bits_reply"):
+    """Satellite tells bits of a packet.
+
+    Attributes
+    ----------
+    packet, round : int
+        As in the request.
+    bits : bytes
+        One bit a place.
+    """
+
+    packet: Count
+    round: Count
+    bits: bytes
 
 
 class PacketResult(msgspec.Struct, frozen=True, tag="packet_result"):
@@ -379,6 +414,8 @@ Message = (
     | SiftRequest
     | SiftReply
     | Syndrome
+    | BitsRequest
+    | BitsReply
     | PacketResult
     | AmplifyInstruction
     | AmplifyConfirm

@@ -1,13 +1,15 @@
 """The satellite's end of a session: the transmitter, "Alice"."""
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from keybeam.distillation import BlockCounts
+from keybeam.distillation.reconciliation import Counted
 from keybeam.keystore import KeyState
 from keybeam.protocol.symbols import Intensity
 from keybeam.session.authentication import authenticate, verify
@@ -17,6 +19,8 @@ from keybeam.session.messages import (
     PROTOCOL_VERSION,
     AmplifyConfirm,
     AmplifyInstruction,
+    BitsReply,
+    BitsRequest,
     Goodbye,
     GoodbyeReply,
     Heartbeat,
@@ -54,6 +58,13 @@ Lookup = Callable[[NDArray[np.uint64]], tuple[NDArray[np.uint8], NDArray[np.uint
 _FARTHEST = 64
 """Chunks and packets that may be ahead of the next in order; more is no honest message."""
 
+_UNDECIDED = 2
+"""Packets whose syndromes may be out without a result. The next one waits, since the errors of
+all before these choose its code; so the choice does not depend on the channel's delays."""
+
+_REMEMBERED = 4
+"""Packets whose counted errors choose a code; the rate drifts, so older ones tell little."""
+
 
 @dataclass(frozen=True)
 class _Sifted:
@@ -66,11 +77,17 @@ class _Sifted:
 
 @dataclass(frozen=True)
 class _Disclosed:
-    """A packet whose syndrome was sent."""
+    """A packet whose syndrome was sent, and what was told of it since."""
 
     packet: SiftedPacket
     message: Syndrome
-    leak_bits: int
+    syndrome_leak_bits: int
+    told: list[tuple[BitsRequest, BitsReply]] = field(default_factory=list)
+
+    @property
+    def leak_bits(self) -> int:
+        """Bits disclosed so far, counted in whole bytes."""
+        return self.syndrome_leak_bits + sum(8 * len(reply.bits) for _, reply in self.told)
 
 
 @dataclass(frozen=True)
@@ -108,6 +125,9 @@ class SatelliteSession(Endpoint):
         self._chunks: dict[int, _Sifted] = {}
         self._next_chunk = 0
         self._assembler = PacketAssembler(parts.parameters.packet_bits)
+        self._undisclosed: deque[SiftedPacket] = deque()
+        self._counted: dict[int, list[tuple[int, int]]] = {}
+        self._decided: set[int] = set()
         self._disclosed: dict[int, _Disclosed] = {}
         self._good: dict[int, _GoodPacket] = {}
         self._amplifying = False
@@ -144,6 +164,8 @@ class SatelliteSession(Endpoint):
                 return False
             case SiftRequest():
                 return self._accept_sift(message)
+            case BitsRequest():
+                return self._accept_bits_request(message)
             case PacketResult():
                 return self._accept_result(message)
             case AmplifyInstruction():
@@ -257,15 +279,38 @@ class SatelliteSession(Endpoint):
             following = packet.last_chunk + (packet.last_click == sifted.clicks.size - 1)
             self._transcript.begin_packet(packet, following)
             self.packets += 1
-            self._disclose(packet)
+            self._undisclosed.append(packet)
+        self._disclose_next()
 
-    def _disclose(self, packet: SiftedPacket) -> None:
+    def _disclose_next(self) -> None:
+        """Disclose the packets whose turn has come."""
+        while self._undisclosed:
+            number = self._undisclosed[0].number
+            if number >= _UNDECIDED and number - _UNDECIDED not in self._decided:
+                return
+            packet = self._undisclosed.popleft()
+            self._decided.discard(number - _UNDECIDED)
+            self._counted[number] = [(packet.sampled_errors, packet.sampled)]
+            self._disclose(packet, self._counts_for(number))
+
+    def _counts_for(self, number: int) -> list[Counted]:
+        """Errors that choose the code of a packet."""
+        self._counted.pop(number - _REMEMBERED - 1, None)
+        counts = []
+        for packet, counted in self._counted.items():
+            age = number - packet
+            # The last packets' results may be here or not: only their samples count.
+            known = counted if age >= _UNDECIDED else counted[:1]
+            counts += [Counted(errors, bits, age) for errors, bits in known]
+        return counts
+
+    def _disclose(self, packet: SiftedPacket, counted: list[Counted]) -> None:
         """Compute syndrome and tag of a packet, then send them."""
         key = self._parts.random.draw("verification", 16)
         distiller = self._parts.distiller
 
         def work() -> Disclosure:
-            return distiller.disclose(packet.bits, packet.sampled, packet.sampled_errors, key)
+            return distiller.disclose(packet.bits, counted, key)
 
         def finish(disclosure: Disclosure, now: float) -> None:
             message = Syndrome(
@@ -282,12 +327,40 @@ class SatelliteSession(Endpoint):
 
         self._queue(work, finish)
 
-    def _accept_result(self, result: PacketResult) -> bool:
-        disclosed = self._disclosed.pop(result.packet, None)
+    def _accept_bits_request(self, request: BitsRequest) -> bool:
+        """Tell bits of a packet; a round asked for again gets the same ones, whatever it asks."""
+        disclosed = self._disclosed.get(request.packet)
         if disclosed is None:
             return False
+        if request.round < len(disclosed.told):
+            asked, reply = disclosed.told[request.round]
+            self._send(reply)
+            return asked == request
+        if request.round > len(disclosed.told) or request.round >= self._parts.distiller.rounds:
+            return False
+        bits = disclosed.packet.bits
+        try:
+            places = decode_indices(request.places)
+        except CodingError:
+            return False
+        if not places.size or places[-1] >= bits.size:
+            return False
+        reply = BitsReply(request.packet, request.round, pack_bits(bits[places]))
+        disclosed.told.append((request, reply))
+        self._send(reply)
+        return True
+
+    def _accept_result(self, result: PacketResult) -> bool:
+        disclosed = self._disclosed.get(result.packet)
+        if disclosed is None or result.errors > disclosed.packet.bits.size:
+            return False
+        del self._disclosed[result.packet]
         self._requests.close(("packet", result.packet))
-        self._transcript.end_packet(disclosed.message, result)
+        self._transcript.end_packet(disclosed.message, disclosed.told, result)
+        self._decided.add(result.packet)
+        if result.good and result.packet in self._counted:
+            self._counted[result.packet].append((result.errors, disclosed.packet.bits.size))
+        self._disclose_next()
         if result.good:
             self._good[result.packet] = _GoodPacket(
                 disclosed.packet, result.errors, disclosed.leak_bits

@@ -38,13 +38,13 @@ class PacketStatistics(msgspec.Struct, frozen=True):
     qber : float or None
         Exact error rate, 0 to 1; None where the packet was dropped.
     sampled_qber : float
-        Error rate of the sampled clicks, 0 to 1, by which the code was chosen.
+        Error rate of the sampled clicks, 0 to 1.
     sampled : int
         Sampled signal clicks with matching basis within the packet.
     code : int
         Identifier of the code.
     leak_bits : int
-        Bits disclosed: syndrome and verification tag.
+        Bits disclosed: syndrome, bits told beside it, and verification tag.
     efficiency : float or None
         `leak_bits` over the Shannon limit n·H(qber); None without errors, or where the packet
         was dropped.
@@ -77,7 +77,7 @@ class BlockStatistics(msgspec.Struct, frozen=True):
     qber : float
         Exact error rate of the signal bits, 0 to 1.
     leak_bits : int
-        Bits disclosed: syndromes and verification tags.
+        Bits disclosed: syndromes, bits told beside them, and verification tags.
     s1, e1 : float
         Bounds on the single-photon clicks and on their phase error rate.
     length_bits : int

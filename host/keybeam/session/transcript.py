@@ -2,13 +2,15 @@
 
 Both ends write the same bytes in the same order: for every packet, where it
 begins and ends, all sifting messages from the chunk in which it begins to the
-one in which it ends, its syndrome and its result. A chunk in which one packet
-ends and the next begins stands in both.
+one in which it ends, its syndrome, the bits asked for and told, and its result.
+A chunk in which one packet ends and the next begins stands in both.
 """
 
 import struct
 
 from keybeam.session.messages import (
+    BitsReply,
+    BitsRequest,
     PacketResult,
     SiftReply,
     SiftRequest,
@@ -58,10 +60,16 @@ class Transcript:
         for chunk in range(packet.first_chunk, next_chunk):
             del self._chunks[chunk]
 
-    def end_packet(self, syndrome: Syndrome, result: PacketResult) -> None:
+    def end_packet(
+        self,
+        syndrome: Syndrome,
+        told: list[tuple[BitsRequest, BitsReply]],
+        result: PacketResult,
+    ) -> None:
         """Complete the transcript of a good packet; forget that of another."""
         if result.good:
-            self._packets[result.packet] += [encode_message(syndrome), encode_message(result)]
+            messages = [syndrome, *(message for pair in told for message in pair), result]
+            self._packets[result.packet] += [encode_message(message) for message in messages]
         else:
             del self._packets[result.packet]
 

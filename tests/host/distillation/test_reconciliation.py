@@ -6,11 +6,18 @@ from hypothesis import strategies as st
 from keybeam.distillation import _native
 from keybeam.distillation.errors import DistillationError
 from keybeam.distillation.reconciliation import (
+    Counted,
+    ErrorEstimate,
+    FrameDecoder,
+    Mode,
     choose_code,
     code_by_identifier,
     code_identifiers,
     decode,
+    estimate_error_rate,
     frame_error_limit,
+    instruction_sets,
+    reconcile,
     reference_decoder,
 )
 from keybeam.distillation.reconciliation.matrix import QuasiCyclicMatrix
@@ -28,7 +35,7 @@ def frames(generator, errors):
     return own, other
 
 
-def native(matrix, syndrome, odds, limit):
+def native(matrix, syndrome, odds, limit, instruction_set=_native.InstructionSet.PORTABLE):
     return _native.decode_layered(
         matrix.row_starts,
         matrix.columns,
@@ -38,7 +45,20 @@ def native(matrix, syndrome, odds, limit):
         syndrome,
         odds,
         limit,
+        instruction_set,
     )
+
+
+def priors(matrix, rate, generator):
+    """Odds of bits at an error rate, of which some are certain."""
+    odds = np.full(matrix.variables, rate / (1 - rate), np.float32)
+    odds[generator.random(matrix.variables) < 0.02] = np.float32(2.0**-80)
+    return odds
+
+
+def assert_same(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        assert np.array_equal(one, other)
 
 
 def small_matrix(generator, circulant=8, block_columns=24, block_rows=6, degree=3):
@@ -63,7 +83,7 @@ def test_frames_at_the_expected_error_rate_are_corrected(qber):
     code = choose_code(qber)
     for errors in generator.binomial(PACKET_BITS, qber, 3):
         own, other = frames(generator, errors)
-        result = decode(code, own, code.syndrome(other), qber)
+        result = decode(code, own, code.syndrome(other))
         assert result.converged
         assert result.errors == errors
         assert np.array_equal(result.bits, other)
@@ -71,8 +91,8 @@ def test_frames_at_the_expected_error_rate_are_corrected(qber):
 
 def test_a_frame_without_errors_takes_no_pass():
     own, other = frames(np.random.default_rng(1), 0)
-    code = choose_code(0.0, sampled_bits=10_000)
-    result = decode(code, own, code.syndrome(other), 0.0)
+    code = choose_code(ErrorEstimate(0.0, 1e-4))
+    result = decode(code, own, code.syndrome(other))
     assert (result.converged, result.iterations, result.errors) == (True, 0, 0)
 
 
@@ -80,7 +100,7 @@ def test_too_many_errors_are_reported_and_leave_the_frame_alone():
     own, other = frames(np.random.default_rng(2), 3_000)
     code = choose_code(0.01)
     before = own.copy()
-    result = decode(code, own, code.syndrome(other), 0.01)
+    result = decode(code, own, code.syndrome(other))
     assert not result.converged
     assert result.errors == 0
     assert np.array_equal(result.bits, before)
@@ -93,28 +113,78 @@ def test_efficiency_at_one_per_cent():
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), rate=st.floats(0.001, 0.2), limit=st.integers(0, 12))
-def test_the_kernel_gives_the_bits_of_its_definition(seed, rate, limit):
+def test_the_kernels_give_the_bits_of_their_definition(seed, rate, limit):
     generator = np.random.default_rng(seed)
-    matrix = small_matrix(generator)
+    matrix = small_matrix(generator, circulant=int(generator.integers(1, 40)))
     pattern = (generator.random(matrix.variables) < rate).astype(np.uint8)
-    arguments = (matrix, matrix.syndrome(pattern), rate / (1 - rate), limit)
+    arguments = (matrix, matrix.syndrome(pattern), priors(matrix, rate, generator), limit)
     expected = reference_decoder.decode_layered(*arguments)
-    found = native(*arguments)
-    assert np.array_equal(found[0], expected[0])
-    assert found[1:] == expected[1:]
+    for kind in instruction_sets():
+        assert_same(native(*arguments, kind), expected)
 
 
 @pytest.mark.parametrize("passes", [3, 30])
-def test_the_kernel_gives_the_bits_of_its_definition_on_a_whole_frame(passes):
+def test_the_kernels_give_the_bits_of_their_definition_on_a_whole_frame(passes):
     generator = np.random.default_rng(4)
     code = choose_code(0.02)
     pattern = (generator.random(PACKET_BITS) < 0.02).astype(np.uint8)
-    arguments = (code.matrix, code.syndrome(pattern), 0.02 / 0.98, passes)
+    odds = np.full(PACKET_BITS, 0.02 / 0.98, np.float32)
+    arguments = (code.matrix, code.syndrome(pattern), odds, passes)
     expected = reference_decoder.decode_layered(*arguments)
-    found = native(*arguments)
-    assert np.array_equal(found[0], expected[0])
-    assert found[1:] == expected[1:]
-    assert found[1] == (passes == 30)
+    assert expected[1] == (passes == 30)
+    for kind in instruction_sets():
+        assert_same(native(*arguments, kind), expected)
+
+
+def test_a_kernel_for_every_machine_is_there():
+    assert instruction_sets()[0] is _native.InstructionSet.PORTABLE
+
+
+@pytest.mark.parametrize("estimate", [0.0085, 0.0115], ids=["too low", "too high"])
+def test_bits_asked_for_make_up_for_a_wrong_estimate(estimate):
+    own, other = frames(np.random.default_rng(12), 1_000)
+    code = choose_code(estimate, Mode.INTERACTIVE)
+    asked = []
+
+    def tell(places):
+        asked.append(places)
+        return other[places]
+
+    found = reconcile(Mode.INTERACTIVE, code, own, code.syndrome(other), tell)
+    assert found.result.converged
+    assert np.array_equal(found.result.bits, other)
+    assert found.rounds == len(asked) <= 6
+    assert (found.rounds > 0) == (estimate < 0.01)
+    told = np.concatenate(asked) if asked else np.zeros(0, np.uint32)
+    assert np.unique(told).size == told.size
+    assert found.leak_bits == code.syndrome_bits + told.size
+    assert found.leak_bits >= PACKET_BITS * entropy(0.01)
+
+
+@pytest.mark.parametrize("mode", [Mode.FAST, Mode.EFFICIENT])
+def test_a_mode_of_one_message_asks_for_nothing(mode):
+    own, other = frames(np.random.default_rng(13), 2_000)
+    code = choose_code(0.01, mode)
+    found = reconcile(mode, code, own, code.syndrome(other), lambda places: pytest.fail("asked"))
+    assert not found.result.converged
+    assert (found.rounds, found.leak_bits) == (0, code.syndrome_bits)
+
+
+def test_modes_differ_in_the_length_of_the_syndrome():
+    sizes = [choose_code(0.01, mode).syndrome_bits for mode in Mode]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == 3
+
+
+def test_bits_told_wrongly_or_outside_are_refused():
+    code = choose_code(0.01)
+    decoder = FrameDecoder(
+        code, np.zeros(PACKET_BITS, np.uint8), np.zeros(code.syndrome_bits, np.uint8)
+    )
+    with pytest.raises(DistillationError, match="told bits"):
+        decoder.tell(np.array([1, 2], np.uint32), np.zeros(1, np.uint8))
+    with pytest.raises(DistillationError, match="beyond"):
+        decoder.tell(np.array([PACKET_BITS], np.uint32), np.zeros(1, np.uint8))
 
 
 def test_syndrome_is_the_product_with_the_matrix():
@@ -166,18 +236,46 @@ def test_no_code_has_a_cycle_of_length_four(qber):
                     seen.add(pair)
 
 
-@given(st.floats(0, 0.08), st.floats(0, 0.08), st.integers(1_000, 10**6))
-def test_more_errors_or_a_smaller_sample_never_ask_for_a_shorter_syndrome(one, other, sample):
+@given(st.floats(0, 0.08), st.floats(0, 0.08), st.floats(0, 0.003), st.sampled_from(Mode))
+def test_more_errors_never_ask_for_a_shorter_syndrome(one, other, deviation, mode):
     low, high = sorted((one, other))
-    assert choose_code(low).syndrome_bits <= choose_code(high).syndrome_bits
-    assert choose_code(low).syndrome_bits <= choose_code(low, sample).syndrome_bits
+    first = choose_code(ErrorEstimate(low, deviation), mode).syndrome_bits
+    assert first <= choose_code(ErrorEstimate(high, deviation), mode).syndrome_bits
+    if mode is not Mode.INTERACTIVE:
+        assert choose_code(low, mode).syndrome_bits <= first
 
 
-def test_limit_adds_the_fluctuations_of_frame_code_and_sample():
-    frame, code, sample = 0.01 * 0.99 / 100_000, (0.012 * 0.01) ** 2, 0.0101 * 0.9899 / 10_000
-    assert frame_error_limit(0.01) == pytest.approx(0.01 + 2.6 * (frame + code) ** 0.5)
-    with_sample = 0.01 + 2.6 * (frame + code + sample) ** 0.5
-    assert frame_error_limit(0.01, 10_000) == pytest.approx(with_sample)
+def test_limit_adds_the_fluctuations_of_frame_code_and_estimate():
+    frame, code = 0.01 * 0.99 / 100_000, (0.012 * 0.01) ** 2
+    limit = frame_error_limit(ErrorEstimate(0.01, 2e-4), 2.5)
+    assert limit == pytest.approx(0.01 + 2.5 * (frame + code + 4e-8) ** 0.5)
+
+
+def test_one_count_is_its_own_estimate():
+    rate, deviation = estimate_error_rate([Counted(100, 10_000, 0)])
+    assert rate == pytest.approx(0.01)
+    assert deviation == pytest.approx((0.0101 * 0.9899 / 10_000) ** 0.5)
+
+
+def test_counts_are_pooled_by_what_they_can_tell():
+    fresh, exact, old = Counted(100, 10_000, 0), Counted(1_200, 100_000, 2), Counted(0, 10, 50)
+    both = estimate_error_rate([fresh, exact], drift=0.1)
+    # Variances 1e-6 and 1.2e-7 + 2 (0.1 q)^2, q = 1.18 % pooled.
+    q = 1301 / 110_000
+    weights = np.array([1 / (q * (1 - q) / 1e4), 1 / (q * (1 - q) / 1e5 + 2 * (0.1 * q) ** 2)])
+    assert both.rate == pytest.approx(np.dot(weights, [0.01, 0.012]) / weights.sum())
+    assert both.deviation == pytest.approx(weights.sum() ** -0.5)
+    assert estimate_error_rate([fresh, exact, old], drift=0.1).rate == pytest.approx(
+        both.rate, rel=0.02
+    )
+
+
+@pytest.mark.parametrize(
+    "counts", [[], [Counted(0, 0, 0)], [Counted(2, 1, 0)], [Counted(0, 9, -1)]]
+)
+def test_impossible_counts_are_refused(counts):
+    with pytest.raises(DistillationError, match=r"no bits|cannot be"):
+        estimate_error_rate(counts)
 
 
 @pytest.mark.parametrize("qber", [-0.01, 0.51, float("nan"), 0.2])
@@ -193,20 +291,19 @@ def test_wrong_arguments_are_refused():
     with pytest.raises(DistillationError, match="code 7"):
         code_by_identifier(7)
     with pytest.raises(DistillationError, match="frame must have"):
-        decode(code, frame[1:], syndrome, 0.01)
+        decode(code, frame[1:], syndrome)
     with pytest.raises(DistillationError, match="syndrome must have"):
-        decode(code, frame, syndrome[1:], 0.01)
-    with pytest.raises(DistillationError, match="error rate"):
-        decode(code, frame, syndrome, 0.6)
-    with pytest.raises(DistillationError, match="sampled"):
-        choose_code(0.01, 0)
+        decode(code, frame, syndrome[1:])
+    with pytest.raises(DistillationError, match="deviation"):
+        choose_code(ErrorEstimate(0.01, -1.0))
 
 
 def test_the_kernel_refuses_what_would_leave_its_arrays():
     matrix = small_matrix(np.random.default_rng(6))
     syndrome = np.zeros(matrix.checks, np.uint8)
     good = [matrix.row_starts, matrix.columns, matrix.shifts, matrix.circulant,
-            matrix.block_columns, syndrome, 0.01, 5]  # fmt: skip
+            matrix.block_columns, syndrome, priors(matrix, 0.01, np.random.default_rng(7)), 5,
+            _native.InstructionSet.PORTABLE]  # fmt: skip
     for place, wrong in (
         (0, matrix.row_starts[:-1].copy()),
         (0, matrix.row_starts[::-1].copy()),
@@ -214,8 +311,9 @@ def test_the_kernel_refuses_what_would_leave_its_arrays():
         (2, matrix.shifts - np.int32(1)),
         (3, 0),
         (5, syndrome[:-1].copy()),
+        (6, np.ones(3, np.float32)),
     ):
         arguments = good.copy()
         arguments[place] = wrong
-        with pytest.raises(ValueError, match=r"matrix|row starts|range|syndrome"):
+        with pytest.raises(ValueError, match=r"matrix|row starts|range|syndrome|odds"):
             _native.decode_layered(*arguments)

@@ -37,22 +37,49 @@ PARAMETERS = SessionParameters(
 )
 
 
+class PlainCorrection:
+    """Finds the bits once enough of them were asked for."""
+
+    def __init__(self, told, found, rounds):
+        self.told = told
+        self.found = found
+        self.rounds = rounds
+
+    def attempt(self):
+        return self.told if self.found and not self.rounds else None
+
+    def doubtful(self):
+        if not self.rounds:
+            return np.zeros(0, np.uint32)
+        return np.arange(self.rounds, 100, 7, dtype=np.uint32)
+
+    def tell(self, places, bits):
+        assert np.array_equal(self.told[places], bits)
+        self.rounds -= 1
+
+
 class PlainDistiller:
-    """Corrects by telling all bits, gives half of them as key, and cannot correct many errors."""
+    """Corrects by telling all bits, gives half of them as key, and cannot correct many errors.
+
+    It asks for some of the bits again, more often the more errors there are.
+    """
 
     fingerprint = b"plain"
+    rounds = 3
 
     def __init__(self, most_errors: int = PACKET_BITS) -> None:
         self.most_errors = most_errors
+        self.counted = []
 
-    def disclose(self, bits, sampled, errors, key):
+    def disclose(self, bits, counted, key):
+        self.counted.append(counted)
         return Disclosure(1, np.packbits(bits).tobytes(), tag(bits, key))
 
-    def correct(self, bits, disclosure, qber, key):
+    def correction(self, bits, disclosure, key):
         told = np.unpackbits(np.frombuffer(disclosure.syndrome, np.uint8), count=bits.size)
-        if tag(told, key) != disclosure.tag or np.count_nonzero(told != bits) > self.most_errors:
-            return None
-        return told
+        errors = np.count_nonzero(told != bits)
+        found = tag(told, key) == disclosure.tag and errors <= self.most_errors
+        return PlainCorrection(told, found, min(int(errors) // 10, self.rounds))
 
     def key_length(self, counts: BlockCounts, qber: float, leak_bits: int) -> KeyLength:
         length = counts.signal // 256 * 128 if qber < 0.2 else 0

@@ -21,10 +21,13 @@ from keybeam.protocol.symbols import Intensity, basis_of, bit_of, intensity_of
 from keybeam.session.messages import (
     AmplifyConfirm,
     AmplifyInstruction,
+    BitsReply,
+    BitsRequest,
     Heartbeat,
     Settle,
     SiftReply,
 )
+from keybeam.sifting import encode_indices
 
 
 def held_keys(store):
@@ -213,6 +216,93 @@ def test_tampering_with_what_is_not_signed_gives_no_key_either(folder):
     assert all(block.abandoned for block in ends.ground.blocks)
     assert ends.satellite.abandoned_blocks == len(ends.ground.blocks) > 0
     assert ends.ground_store.inventory() == ends.satellite_store.inventory() == []
+    ends.close()
+
+
+def test_bits_asked_for_count_as_disclosed(folder):
+    carried = []
+
+    def watch(sender, message):
+        carried.append(message)
+        return message
+
+    ends = open_ends(folder)
+    clicks = make_clicks(20_000, 0.02, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2), tamper=watch).run(clicks)
+    told = [8 * len(message.bits) for message in carried if isinstance(message, BitsReply)]
+    asked = [message for message in carried if isinstance(message, BitsRequest)]
+    assert len(told) == len(asked) > len(ends.ground.packets) / 2
+    plain = PARAMETERS.packet_bits + 128
+    assert sum(p.leak_bits - plain for p in ends.ground.packets) == sum(told)
+    # The satellite would have refused any block with another count.
+    assert ends.satellite.abandoned_blocks == 0
+    ends.close()
+
+
+@pytest.mark.parametrize("kind", [BitsRequest, BitsReply])
+def test_tampering_with_bits_asked_for_gives_no_key(folder, kind):
+    """Any change of them is found by the signature, even one that leaves the packet good."""
+
+    def tamper(sender, message):
+        if isinstance(message, BitsReply) and kind is BitsReply:
+            # The bits that fill up the last byte mean nothing.
+            last = bytes([message.bits[-1] ^ 1])
+            return msgspec.structs.replace(message, bits=message.bits[:-1] + last)
+        if isinstance(message, BitsRequest) and kind is BitsRequest:
+            places = np.arange(message.round + 50, 100, 7, dtype=np.uint64)
+            return msgspec.structs.replace(message, places=encode_indices(places))
+        return message
+
+    ends = open_ends(folder)
+    clicks = make_clicks(20_000, 0.03, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2), tamper=tamper).run(
+        clicks, until=lambda: ends.ground.done
+    )
+    assert ends.ground.secret_key_bits == ends.satellite.secret_key_bits == 0
+    ends.close()
+
+
+@pytest.mark.parametrize(
+    "places",
+    [b"", b"\x05\x00", b"\x85", encode_indices(np.array([PARAMETERS.packet_bits], np.uint64))],
+    ids=["none", "twice", "cut off", "beyond"],
+)
+def test_impossible_requests_for_bits_are_ignored(folder, places):
+    forged = []
+
+    def tamper(sender, message):
+        if isinstance(message, BitsRequest) and not forged:
+            forged.append(message)
+            return msgspec.structs.replace(message, places=places)
+        return message
+
+    ends = open_ends(folder)
+    clicks = make_clicks(10_000, 0.02, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2), tamper=tamper).run(clicks)
+    assert ends.satellite.ignored == 1
+    # The repeated request was answered.
+    assert ends.ground.key_sha256 == ends.satellite.key_sha256
+    assert ends.ground.secret_key_bits > 0
+    ends.close()
+
+
+def test_codes_are_chosen_by_what_was_counted_before(folder):
+    distiller = PlainDistiller()
+    ends = open_ends(folder, distiller=distiller)
+    clicks = make_clicks(40_000, 0.02, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2), rate=0.1).run(clicks)
+    packets = ends.ground.packets
+    assert len(distiller.counted) == len(packets) > 8
+    for number, counted in enumerate(distiller.counted):
+        exact = {count.age: count.errors for count in counted if count.bits == 1000}
+        # The exact counts of all but the last packets, and the samples of all these.
+        assert exact == {
+            age: round(1000 * packets[number - age].qber) for age in (2, 3, 4) if age <= number
+        }
+        samples = [(count.age, count.bits) for count in counted if count.bits != 1000]
+        assert samples == [
+            (age, packets[number - age].sampled) for age in range(min(4, number), -1, -1)
+        ]
     ends.close()
 
 

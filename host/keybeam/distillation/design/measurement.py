@@ -14,8 +14,7 @@ _RESOLUTION = 0.006
 def _decodes(code: Code, errors: np.ndarray[tuple[int], np.dtype[np.intp]]) -> bool:
     frame = np.zeros(code.frame_bits, np.uint8)
     frame[errors] = 1
-    qber = errors.size / code.frame_bits
-    result = decode(code, frame, np.zeros(code.syndrome_bits, np.uint8), qber)
+    result = decode(code, frame, np.zeros(code.syndrome_bits, np.uint8))
     return result.converged and not result.bits.any()
 
 

@@ -6,14 +6,34 @@ from keybeam.distillation.reconciliation.code import (
     code_by_identifier,
     code_identifiers,
 )
-from keybeam.distillation.reconciliation.decoder import DecodeResult, decode
+from keybeam.distillation.reconciliation.decoder import (
+    DecodeResult,
+    FrameDecoder,
+    decode,
+    instruction_sets,
+)
+from keybeam.distillation.reconciliation.estimate import (
+    Counted,
+    ErrorEstimate,
+    estimate_error_rate,
+)
+from keybeam.distillation.reconciliation.modes import Mode, Reconciled, reconcile, wanted_bits
 
 __all__ = [
     "Code",
+    "Counted",
     "DecodeResult",
+    "ErrorEstimate",
+    "FrameDecoder",
+    "Mode",
+    "Reconciled",
     "choose_code",
     "code_by_identifier",
     "code_identifiers",
     "decode",
+    "estimate_error_rate",
     "frame_error_limit",
+    "instruction_sets",
+    "reconcile",
+    "wanted_bits",
 ]

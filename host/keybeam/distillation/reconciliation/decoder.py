@@ -11,13 +11,21 @@ from keybeam.distillation.bits import require_bits
 from keybeam.distillation.errors import DistillationError
 from keybeam.distillation.reconciliation.code import Code
 
-__all__ = ["ITERATION_LIMIT", "DecodeResult", "decode"]
+__all__ = ["ITERATION_LIMIT", "DecodeResult", "FrameDecoder", "decode", "instruction_sets"]
 
 ITERATION_LIMIT = 100
 """Passes after which decoding is given up."""
 
-_SMALLEST_PRIOR = 2e-4
-_LARGEST_PRIOR = 0.25
+_CERTAIN = np.float32(2.0**80)
+"""Odds of a bit that the other end has told."""
+
+
+def instruction_sets() -> list[_native.InstructionSet]:
+    """List the vector instructions that this processor has, the widest last."""
+    return [kind for kind in _native.InstructionSet if _native.is_available(kind)]
+
+
+_FASTEST = instruction_sets()[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +51,13 @@ class DecodeResult:
     errors: int
 
 
-def decode(code: Code, bits: NDArray[Any], syndrome: NDArray[Any], qber: float) -> DecodeResult:
-    """Find the other end's frame from its syndrome.
+class FrameDecoder:
+    """Finds the other end's frame from its syndrome, and from single bits where that fails.
+
+    Bits whose value the decoder could not tell are the ones worth asking for: the other end
+    tells them, and decoding begins again with them known (E. O. Kiktenko et al., "Symmetric
+    blind information reconciliation for quantum key distribution", Phys. Rev. Applied 8
+    (2017) 044017).
 
     Parameters
     ----------
@@ -54,34 +67,85 @@ def decode(code: Code, bits: NDArray[Any], syndrome: NDArray[Any], qber: float) 
         The own frame.
     syndrome : ndarray of uint8, shape (code.syndrome_bits,)
         Syndrome of the other end's frame.
-    qber : float
-        Estimated error rate, 0 to 0.5; an estimate some ten per cent off does no harm.
-
-    Returns
-    -------
-    DecodeResult
 
     Raises
     ------
     DistillationError
-        If a bit string has the wrong length or values, or the rate is out of range.
+        If a bit string has the wrong length or values.
     """
-    own = require_bits(bits, "the frame", code.frame_bits)
-    other = require_bits(syndrome, "the syndrome", code.syndrome_bits)
-    if not 0 <= qber <= 0.5:
-        raise DistillationError(f"an error rate lies between 0 and 0.5, not {qber}")
-    prior = min(max(qber, _SMALLEST_PRIOR), _LARGEST_PRIOR)
-    matrix = code.matrix
-    errors, converged, iterations = _native.decode_layered(
-        matrix.row_starts,
-        matrix.columns,
-        matrix.shifts,
-        matrix.circulant,
-        matrix.block_columns,
-        other ^ matrix.syndrome(own),
-        prior / (1 - prior),
-        ITERATION_LIMIT,
-    )
-    if not converged:
-        return DecodeResult(own.copy(), False, iterations, 0)
-    return DecodeResult(own ^ errors, True, iterations, int(errors.sum(dtype=np.int64)))
+
+    def __init__(self, code: Code, bits: NDArray[Any], syndrome: NDArray[Any]) -> None:
+        self._code = code
+        self._own = require_bits(bits, "the frame", code.frame_bits)
+        other = require_bits(syndrome, "the syndrome", code.syndrome_bits)
+        self._pattern = other ^ code.matrix.syndrome(self._own)
+        # The errors that the code just stands: frames with fewer are decoded anyway.
+        prior = code.limit_qber
+        self._prior = np.full(code.frame_bits, prior / (1 - prior), np.float32)
+        self._odds = self._prior
+
+    def decode(self, iteration_limit: int = ITERATION_LIMIT) -> DecodeResult:
+        """Try to find the frame, in at most so many passes."""
+        matrix = self._code.matrix
+        errors, converged, iterations, self._odds = _native.decode_layered(
+            matrix.row_starts,
+            matrix.columns,
+            matrix.shifts,
+            matrix.circulant,
+            matrix.block_columns,
+            self._pattern,
+            self._prior,
+            iteration_limit,
+            _FASTEST,
+        )
+        if not converged:
+            return DecodeResult(self._own.copy(), False, iterations, 0)
+        return DecodeResult(self._own ^ errors, True, iterations, int(errors.sum(dtype=np.int64)))
+
+    def doubtful(self, count: int) -> NDArray[np.uint32]:
+        """Places of the bits that the last decoding could tell least, rising.
+
+        Parameters
+        ----------
+        count : int
+            How many, at most those that have not been told.
+        """
+        doubt = np.abs(np.log(self._odds))
+        doubt[self._told()] = np.inf
+        count = min(count, int(np.count_nonzero(np.isfinite(doubt))))
+        if not count:
+            return np.zeros(0, np.uint32)
+        places = np.argpartition(doubt, count - 1)[:count]
+        return np.sort(places).astype(np.uint32)
+
+    def tell(self, places: NDArray[np.uint32], bits: NDArray[Any]) -> None:
+        """Take bits of the other end's frame.
+
+        Parameters
+        ----------
+        places : ndarray of uint32, shape (n,)
+            Their places in the frame.
+        bits : ndarray of uint8, shape (n,)
+            Their values.
+
+        Raises
+        ------
+        DistillationError
+            If the bits do not fit the places, or a place lies outside of the frame.
+        """
+        told = require_bits(bits, "the told bits", places.size)
+        if places.size and int(places.max()) >= self._code.frame_bits:
+            raise DistillationError(f"a told bit lies beyond {self._code.frame_bits} bits")
+        wrong = told != self._own[places]
+        self._prior[places] = np.where(wrong, _CERTAIN, 1 / _CERTAIN)
+
+    def _told(self) -> NDArray[np.bool_]:
+        told: NDArray[np.bool_] = (self._prior >= _CERTAIN) | (self._prior <= 1 / _CERTAIN)
+        return told
+
+
+def decode(
+    code: Code, bits: NDArray[Any], syndrome: NDArray[Any], iteration_limit: int = ITERATION_LIMIT
+) -> DecodeResult:
+    """Find the other end's frame from its syndrome alone; arguments as of `FrameDecoder`."""
+    return FrameDecoder(code, bits, syndrome).decode(iteration_limit)

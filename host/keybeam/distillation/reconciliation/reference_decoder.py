@@ -1,10 +1,10 @@
 """The decoder in NumPy: the definition that the kernel in C++ follows bit for bit.
 
 Sum-product decoding in layers (D. E. Hocevar, "A reduced complexity decoder
-architecture via layered decoding of LDPC codes", SiPS 2004). Messages are odds of
-"in error" against "not in error" in single precision; the check turns odds o into
-the difference of probabilities (1 - o)/(1 + o), multiplies, and turns back, so
-that only the four basic operations occur, whose results IEEE 754 fixes.
+architecture via layered decoding of LDPC codes", SiPS 2004). A bit's state is the
+odds o of "in error" against "not in error"; a check's message is the difference t of
+the two probabilities, so that t stands for the odds (1 - t)/(1 + t). All is in single
+precision, and only the four basic operations occur, whose results IEEE 754 fixes.
 """
 
 import numpy as np
@@ -27,8 +27,9 @@ def _update_row(
     signs: NDArray[np.float32],
 ) -> None:
     """Pass all messages of one block row, in place; messages has the shape of variables."""
-    extrinsic = odds[variables] / messages
-    difference = (_ONE - extrinsic) / (_ONE + extrinsic)
+    before_row = odds[variables]
+    right, wrong = _ONE - messages, before_row * (_ONE + messages)
+    difference = (right - wrong) / (right + wrong)
     before = np.empty_like(difference)
     product = signs
     for entry in range(len(variables)):
@@ -37,17 +38,18 @@ def _update_row(
     product = np.ones_like(signs)
     for entry in reversed(range(len(variables))):
         others = np.clip(before[entry] * product, -_LARGEST_DIFFERENCE, _LARGEST_DIFFERENCE)
-        messages[entry] = (_ONE - others) / (_ONE + others)
+        messages[entry] = others
         product = product * difference[entry]
-    odds[variables] = np.clip(extrinsic * messages, _SMALLEST_ODDS, _LARGEST_ODDS)
+    after = (wrong * (_ONE - messages)) / (right * (_ONE + messages))
+    odds[variables] = np.clip(after, _SMALLEST_ODDS, _LARGEST_ODDS)
 
 
 def decode_layered(
     matrix: QuasiCyclicMatrix,
     syndrome: NDArray[np.uint8],
-    prior_odds: float,
+    prior_odds: NDArray[np.float32],
     iteration_limit: int,
-) -> tuple[NDArray[np.uint8], bool, int]:
+) -> tuple[NDArray[np.uint8], bool, int, NDArray[np.float32]]:
     """Find the error pattern that has a syndrome.
 
     Parameters
@@ -56,8 +58,8 @@ def decode_layered(
         The parity-check matrix.
     syndrome : ndarray of uint8, shape (checks,)
         Parity of each check over the error pattern.
-    prior_odds : float
-        Odds of a variable to be in error, rounded to single precision.
+    prior_odds : ndarray of float32, shape (variables,)
+        Odds of each variable to be in error, 2^-80 to 2^80.
     iteration_limit : int
         Most passes over all rows.
 
@@ -69,17 +71,19 @@ def decode_layered(
         Whether it has the syndrome.
     iterations : int
         Passes made.
+    odds : ndarray of float32, shape (variables,)
+        Odds of each variable after the last pass.
     """
     rows = [matrix.row_variables(row) for row in range(matrix.block_rows)]
-    messages = [np.ones(variables.shape, np.float32) for variables in rows]
+    messages = [np.zeros(variables.shape, np.float32) for variables in rows]
     signs = np.float32(1) - np.float32(2) * syndrome.astype(np.float32)
     signs = signs.reshape(matrix.block_rows, matrix.circulant)
-    odds = np.full(matrix.variables, np.float32(prior_odds))
+    odds = prior_odds.copy()
     for iteration in range(iteration_limit + 1):
         errors = (odds > _ONE).astype(np.uint8)
         if np.array_equal(matrix.syndrome(errors), syndrome):
-            return errors, True, iteration
+            return errors, True, iteration, odds
         if iteration < iteration_limit:
             for row, variables in enumerate(rows):
                 _update_row(odds, messages[row], variables, signs[row])
-    return errors, False, iteration_limit
+    return errors, False, iteration_limit, odds

@@ -1,0 +1,130 @@
+"""Ways to reconcile a frame, behind one interface."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keybeam.distillation.reconciliation.code import Code
+from keybeam.distillation.reconciliation.decoder import DecodeResult, FrameDecoder
+
+__all__ = ["Mode", "Reconciled", "reconcile", "wanted_bits"]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    margin: float
+    iterations: int
+    rounds: int
+
+
+class Mode(Enum):
+    """How a frame is reconciled.
+
+    `FAST` and `EFFICIENT` need one message, the syndrome; the first has a longer one that takes
+    few passes to decode. `INTERACTIVE` begins with a shorter syndrome; where that does not do,
+    the receiver asks, a few times at most, for the bits it is least sure of.
+
+    Attributes
+    ----------
+    margin : float
+        Standard deviations between the estimated error rate and the limit of the code.
+    iterations : int
+        Passes of the decoder before it gives up, or asks.
+    rounds : int
+        Most times that bits may be asked for.
+    """
+
+    FAST = _Settings(margin=9.0, iterations=25, rounds=0)
+    EFFICIENT = _Settings(margin=2.6, iterations=100, rounds=0)
+    INTERACTIVE = _Settings(margin=-1.0, iterations=50, rounds=6)
+
+    @property
+    def margin(self) -> float:
+        """See the class."""
+        return self.value.margin
+
+    @property
+    def iterations(self) -> int:
+        """See the class."""
+        return self.value.iterations
+
+    @property
+    def rounds(self) -> int:
+        """See the class."""
+        return self.value.rounds
+
+
+_FIRST_PART = 0.015
+_GROWTH = 1.5
+
+
+def wanted_bits(code: Code, round_number: int) -> int:
+    """Bits to ask for in a round, which counts from 0: 1.5 % of the syndrome, then half more each.
+
+    Six rounds together are at most a third of the syndrome.
+    """
+    return int(_FIRST_PART * _GROWTH**round_number * code.syndrome_bits) // 8 * 8
+
+
+@dataclass(frozen=True, eq=False)
+class Reconciled:
+    """Outcome of `reconcile`.
+
+    Attributes
+    ----------
+    result : DecodeResult
+        Of the last decoding; its passes are those of all.
+    rounds : int
+        Times that bits were asked for.
+    leak_bits : int
+        Bits disclosed: the syndrome and the bits told.
+    """
+
+    result: DecodeResult
+    rounds: int
+    leak_bits: int
+
+
+def reconcile(
+    mode: Mode,
+    code: Code,
+    bits: NDArray[Any],
+    syndrome: NDArray[Any],
+    ask: Callable[[NDArray[np.uint32]], NDArray[np.uint8]],
+) -> Reconciled:
+    """Find the other end's frame, asking for bits as the mode allows.
+
+    Parameters
+    ----------
+    mode : Mode
+        How to go about it.
+    code : Code
+        Code of the syndrome; see `choose_code`.
+    bits : ndarray of uint8, shape (code.frame_bits,)
+        The own frame.
+    syndrome : ndarray of uint8, shape (code.syndrome_bits,)
+        Syndrome of the other end's frame.
+    ask : callable
+        Takes places in the frame, rising, and returns the other end's bits there.
+
+    Raises
+    ------
+    DistillationError
+        If a bit string has the wrong length or values.
+    """
+    decoder = FrameDecoder(code, bits, syndrome)
+    leak_bits, iterations = code.syndrome_bits, 0
+    for round_number in range(mode.rounds + 1):
+        result = decoder.decode(mode.iterations)
+        iterations += result.iterations
+        if result.converged or round_number == mode.rounds:
+            break
+        places = decoder.doubtful(wanted_bits(code, round_number))
+        decoder.tell(places, ask(places))
+        leak_bits += places.size
+    result = DecodeResult(result.bits, result.converged, iterations, result.errors)
+    return Reconciled(result, round_number, leak_bits)
