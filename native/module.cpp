@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "binary_product.hpp"
 #include "layered_decoder.hpp"
 
 namespace nb = nanobind;
@@ -12,6 +13,7 @@ namespace {
 
 using Integers = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Floats = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Words = nb::ndarray<const std::uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 // Checks everything the decoder takes for granted, so that no argument can make it read or
@@ -75,6 +77,24 @@ nb::tuple decode_layered(const Integers &row_starts, const Integers &columns,
     return nb::make_tuple(errors_array, outcome.converged, outcome.iterations, odds_array);
 }
 
+nb::ndarray<nb::numpy, std::uint64_t, nb::ndim<1>>
+middle_product(const Words &a, const Words &b, std::size_t offset, std::size_t words,
+               bool portable) {
+    // Far beyond any frame; larger numbers could overflow.
+    constexpr std::size_t most = std::size_t{1} << 40;
+    if (offset > most || words > most) {
+        throw nb::value_error("no product has that many words");
+    }
+    auto *result = new std::uint64_t[words];
+    const auto array = owned_array(result, words);
+    {
+        nb::gil_scoped_release release;
+        keybeam::middle_product(a.data(), a.shape(0), b.data(), b.shape(0), offset, words,
+                                portable, result);
+    }
+    return array;
+}
+
 } // namespace
 
 NB_MODULE(_native, module) {
@@ -89,4 +109,7 @@ NB_MODULE(_native, module) {
                nb::arg("syndrome"), nb::arg("prior_odds"), nb::arg("iteration_limit"),
                nb::arg("instruction_set"),
                "Find the error pattern of a syndrome; returns errors, converged, iterations, odds.");
+    module.def("middle_product", &middle_product, nb::arg("a"), nb::arg("b"), nb::arg("offset"),
+               nb::arg("words"), nb::arg("portable"),
+               "Words offset to offset + words - 1 of a product of polynomials over GF(2).");
 }

@@ -22,3 +22,6 @@ def decode_layered(
     iteration_limit: int,
     instruction_set: InstructionSet,
 ) -> tuple[NDArray[np.uint8], bool, int, NDArray[np.float32]]: ...
+def middle_product(
+    a: NDArray[np.uint64], b: NDArray[np.uint64], offset: int, words: int, portable: bool
+) -> NDArray[np.uint64]: ...

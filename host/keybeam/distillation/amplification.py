@@ -1,4 +1,8 @@
-"""Privacy amplification by a random Toeplitz matrix over GF(2)."""
+"""Privacy amplification by a random Toeplitz matrix over GF(2).
+
+The kernel multiplies polynomials over GF(2) (``native/binary_product.cpp``); the same product by a
+Fourier transform is its definition in NumPy.
+"""
 
 from typing import Any
 
@@ -6,24 +10,49 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
+from keybeam.distillation import _native
 from keybeam.distillation.bits import require_bits
 from keybeam.distillation.errors import DistillationError
 
-__all__ = ["toeplitz"]
+__all__ = ["toeplitz", "toeplitz_by_transform"]
 
 _LARGEST_ERROR = 0.1
 """A product further than this from a whole number is refused; it would be wrong from 0.5 on."""
 
 
-def toeplitz(bits: NDArray[Any], seed: NDArray[Any], length: int) -> NDArray[np.uint8]:
+_WORD_BITS = 64
+
+
+def _checked(
+    bits: NDArray[Any], seed: NDArray[Any], length: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    bits = require_bits(bits, "the string to amplify")
+    if not 0 <= length <= bits.size:
+        raise DistillationError(
+            f"a string of {bits.size} bits cannot be amplified to {length} bits"
+        )
+    if length == 0:
+        return bits, np.zeros(0, np.uint8)
+    return bits, require_bits(seed, "the seed of the Toeplitz matrix", bits.size + length - 1)
+
+
+def _words(bits: NDArray[np.uint8], shift: int) -> NDArray[np.uint64]:
+    """Bits after some zeros, the first in the lowest place of the first word."""
+    size = -(-(shift + bits.size) // _WORD_BITS) * _WORD_BITS
+    padded = np.zeros(size, np.uint8)
+    padded[shift : shift + bits.size] = bits
+    return np.packbits(padded, bitorder="little").view("<u8").astype(np.uint64, copy=False)
+
+
+def toeplitz(
+    bits: NDArray[Any], seed: NDArray[Any], length: int, *, portable: bool = False
+) -> NDArray[np.uint8]:
     """Multiply a bit string by the Toeplitz matrix of a seed, modulo 2.
 
-    Bit i of the result is the sum over j of ``seed[n - 1 + i - j] · bits[j]``. The
-    family of these matrices is universal₂ (H. Krawczyk, "LFSR-based hashing and
-    authentication", CRYPTO '94, shows it for Toeplitz matrices).
-
-    The sums are counted by a Fourier transform in double precision; every one must
-    come out within 0.1 of a whole number.
+    Bit i of the result is the sum over j of ``seed[n - 1 + i - j] · bits[j]``, so the result
+    is a part of the product of two polynomials over GF(2). The family of these matrices is
+    universal₂ (H. Krawczyk, "LFSR-based hashing and authentication", CRYPTO '94, shows it for
+    Toeplitz matrices).
 
     Parameters
     ----------
@@ -33,6 +62,8 @@ def toeplitz(bits: NDArray[Any], seed: NDArray[Any], length: int) -> NDArray[np.
         Uniformly random bits that define the matrix.
     length : int
         Bits of the result, 0 to n; for 0 the seed is not looked at.
+    portable : bool
+        Do without the processor's multiplication without carries.
 
     Returns
     -------
@@ -42,15 +73,39 @@ def toeplitz(bits: NDArray[Any], seed: NDArray[Any], length: int) -> NDArray[np.
     Raises
     ------
     DistillationError
-        If a length or a value is wrong, or the transform is not exact.
+        If a length or a value is wrong.
     """
-    bits = require_bits(bits, "the string to amplify")
-    n = bits.size
-    if not 0 <= length <= n:
-        raise DistillationError(f"a string of {n} bits cannot be amplified to {length} bits")
+    bits, seed = _checked(bits, seed, length)
     if length == 0:
         return np.zeros(0, np.uint8)
-    seed = require_bits(seed, "the seed of the Toeplitz matrix", n + length - 1)
+    # Zeros before the string let the result begin at the lowest place of a word.
+    shift = (1 - bits.size) % _WORD_BITS
+    result = _native.middle_product(
+        _words(bits, shift),
+        _words(seed, 0),
+        (bits.size - 1 + shift) // _WORD_BITS,
+        -(-length // _WORD_BITS),
+        portable,
+    )
+    octets = result.astype("<u8", copy=False).view(np.uint8)
+    return np.unpackbits(octets, count=length, bitorder="little")
+
+
+def toeplitz_by_transform(bits: NDArray[Any], seed: NDArray[Any], length: int) -> NDArray[np.uint8]:
+    """Compute what `toeplitz` does by a Fourier transform: the definition in NumPy.
+
+    The sums are counted in double precision; every one must come out within 0.1 of a whole
+    number.
+
+    Raises
+    ------
+    DistillationError
+        If a length or a value is wrong, or the transform is not exact.
+    """
+    bits, seed = _checked(bits, seed, length)
+    n = bits.size
+    if length == 0:
+        return np.zeros(0, np.uint8)
     # Sums that wrap around a transform of this size end below index n - 1, which is not used.
     size = next_fast_len(n + length - 1, real=True)
     product = irfft(rfft(bits.astype(np.float64), size) * rfft(seed.astype(np.float64), size), size)

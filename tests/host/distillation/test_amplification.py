@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keybeam.distillation import amplification
-from keybeam.distillation.amplification import toeplitz
+from keybeam.distillation import _native, amplification
+from keybeam.distillation.amplification import toeplitz, toeplitz_by_transform
 from keybeam.distillation.errors import DistillationError
 
 
@@ -25,6 +25,36 @@ def test_equals_the_matrix_product(data):
     bits = generator.integers(0, 2, n, dtype=np.uint8)
     seed = generator.integers(0, 2, n + length - 1, dtype=np.uint8)
     assert np.array_equal(toeplitz(bits, seed, length), direct_product(bits, seed, length))
+
+
+@given(st.data())
+def test_the_kernels_give_the_bits_of_the_transform(data):
+    n = data.draw(st.integers(1, 6_000))
+    length = data.draw(st.integers(1, n))
+    generator = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    bits = generator.integers(0, 2, n, dtype=np.uint8)
+    seed = generator.integers(0, 2, n + length - 1, dtype=np.uint8)
+    expected = toeplitz_by_transform(bits, seed, length)
+    assert np.array_equal(toeplitz(bits, seed, length), expected)
+    assert np.array_equal(toeplitz(bits, seed, length, portable=True), expected)
+
+
+@given(st.data())
+def test_the_product_of_words_is_that_of_whole_numbers_without_carries(data):
+    words = st.lists(st.integers(0, 2**64 - 1), max_size=40)
+    a, b = data.draw(words), data.draw(words)
+    offset, size = data.draw(st.integers(0, 90)), data.draw(st.integers(0, 40))
+    product = 0
+    for place, word in enumerate(a):
+        for bit in range(64):
+            if word >> bit & 1:
+                product ^= sum(w << 64 * i for i, w in enumerate(b)) << (64 * place + bit)
+    expected = [product >> 64 * (offset + i) & (2**64 - 1) for i in range(size)]
+    for portable in (False, True):
+        found = _native.middle_product(
+            np.array(a, np.uint64), np.array(b, np.uint64), offset, size, portable
+        )
+        assert found.tolist() == expected
 
 
 def test_a_block_of_the_largest_size_is_exact():
@@ -53,7 +83,7 @@ def test_an_inexact_transform_is_refused(monkeypatch):
     exact = amplification.irfft
     monkeypatch.setattr(amplification, "irfft", lambda *arguments: exact(*arguments) + 0.2)
     with pytest.raises(DistillationError, match="inexact"):
-        toeplitz(np.ones(9, np.uint8), np.ones(12, np.uint8), 4)
+        toeplitz_by_transform(np.ones(9, np.uint8), np.ones(12, np.uint8), 4)
 
 
 @pytest.mark.parametrize(
@@ -68,5 +98,6 @@ def test_an_inexact_transform_is_refused(monkeypatch):
     ],
 )
 def test_wrong_sizes_and_values_are_named(bits, seed, length, named):
-    with pytest.raises(DistillationError, match=named):
-        toeplitz(bits, seed, length)
+    for product in (toeplitz, toeplitz_by_transform):
+        with pytest.raises(DistillationError, match=named):
+            product(bits, seed, length)
