@@ -1,7 +1,8 @@
-"""Speed of decoding tag records: ``python benchmarks/tags.py``.
+"""Speed of decoding and correlating tags: ``python benchmarks/tags.py``.
 
-Prints Markdown tables: millions of records a second on one core, of the kernel, of its NumPy twin
-on the same records, and of the whole decoder.
+Prints Markdown tables. Decoding: millions of records a second on one core, of the kernel, of its
+NumPy twin on the same records, and of the whole decoder. Correlating: millions of detections a
+second of kernel and twin, with so many pairs for each detection.
 """
 
 import platform
@@ -12,6 +13,7 @@ import click
 import numpy as np
 
 from keybeam.protocol.records import TIME_MODULO, RecordType, pack_records
+from keybeam.tags.correlation import count_pairs, count_pairs_numpy
 from keybeam.timing import RecordDecoder
 from keybeam.timing.splitting import StreamTime, split_records, split_records_numpy
 
@@ -58,6 +60,22 @@ def rates(seconds: list[float], count: int) -> str:
     return f"{np.median(speed):.0f} ({speed.min():.0f}-{speed.max():.0f})"
 
 
+def correlating(generator: np.random.Generator, count: int, pairs: float, repeats: int) -> str:
+    """Times of counting pairs of two random lists; a line of the table."""
+    times = [np.cumsum(generator.integers(0, 2000, count)) for _ in range(2)]
+    bins = 101
+    width = max(1, round(1000 * pairs / bins))
+    lists = (*times, -width * bins // 2, width, bins)
+    fast, slow = [], []
+    for _ in range(repeats):
+        for function, seconds in ((count_pairs, fast), (count_pairs_numpy, slow)):
+            start = time.thread_time()
+            function(*lists)
+            seconds.append(time.thread_time() - start)
+    ratio = np.median(slow) / np.median(fast)
+    return f"| {pairs} | {rates(fast, count)} | {rates(slow, count)} | {ratio:.1f} |"
+
+
 @click.command()
 @click.option("--records", default=1 << 24, show_default=True, help="Records of each run.")
 @click.option("--repeats", default=7, show_default=True, help="Runs of each timing.")
@@ -83,6 +101,9 @@ def main(records: int, repeats: int, seed: int) -> None:
             f"| {other:.1%} | {rates(fast, records)} | {rates(slow, records)} "
             f"| {ratio:.0f} | {rates(whole, records)} |"
         )
+    click.echo("\n| pairs a detection | kernel, M/s | NumPy twin, M/s | ratio |\n|---|---|---|---|")
+    for pairs in (0.1, 1.0, 10.0):
+        click.echo(correlating(generator, 1 << 20, pairs, repeats))
 
 
 if __name__ == "__main__":

@@ -2,14 +2,6 @@
 
 #include <cstring>
 
-// Where compiler and loader can, the machine's widest vectors are chosen at run time.
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define KEYBEAM_DISPATCHED \
-    __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
-#define KEYBEAM_DISPATCHED
-#endif
-
 namespace keybeam {
 
 namespace {
@@ -28,41 +20,8 @@ std::int64_t shortest_step(std::uint64_t record, std::int64_t time, unsigned bit
     return static_cast<std::int64_t>(difference << spare) >> spare;
 }
 
-constexpr std::size_t kBlock = 8;
-
-// Writes the records of a block if all are detections of wanted channels within a quarter of the
-// modulus around `time`. The sum of their steps is then the difference to `time`, so that
-// none has to wait for the one before it. Returns whether it did.
-inline bool split_block(const unsigned char *records, std::uint64_t first_tag_head,
-                        unsigned bits, unsigned channels, std::int64_t &time,
-                        unsigned char *out) {
-    const std::int64_t quarter = std::int64_t{1} << (bits - 3);
-    std::uint64_t words[kBlock], heads[kBlock];
-    std::int64_t times[kBlock];
-    std::uint64_t unfit = 0;
-    std::memcpy(words, records, sizeof words);
-    for (std::size_t i = 0; i < kBlock; ++i) {
-        const std::int64_t step = shortest_step(words[i], time, bits);
-        heads[i] = (words[i] >> bits) - first_tag_head;
-        times[i] = time + step;
-        unfit |= static_cast<std::uint64_t>(heads[i] >= channels) |
-                 static_cast<std::uint64_t>(static_cast<std::uint64_t>(step + quarter) >=
-                                            static_cast<std::uint64_t>(2 * quarter));
-    }
-    if (unfit != 0) {
-        return false;
-    }
-    for (std::size_t i = 0; i < kBlock; ++i) {
-        std::memcpy(out + kTagBytes * i, &times[i], sizeof times[i]);
-        out[kTagBytes * i + 8] = static_cast<unsigned char>(heads[i]);
-    }
-    time = times[kBlock - 1];
-    return true;
-}
-
 } // namespace
 
-KEYBEAM_DISPATCHED
 std::size_t split_records(const RecordLayout &layout, const unsigned char *records,
                           std::size_t count, unsigned channels, StreamTime &stream,
                           unsigned char *tags, std::vector<std::int64_t> &places,
@@ -73,7 +32,6 @@ std::size_t split_records(const RecordLayout &layout, const unsigned char *recor
     const std::uint64_t time_mask = (std::uint64_t{1} << bits) - 1;
     const std::uint64_t first_tag_head = std::uint64_t{layout.tag_type} << (type_shift - bits);
     std::int64_t time = stream.time, ordered = stream.ordered;
-    std::size_t place = 0;
 
     const auto timed = [&](std::uint64_t record) {
         return (timed_types >> (record >> type_shift) & 1) != 0;
@@ -99,25 +57,11 @@ std::size_t split_records(const RecordLayout &layout, const unsigned char *recor
     }
 
     unsigned char *out = tags;
-    // Records to be taken singly before a block is tried again: more where blocks fail often.
-    std::size_t skip = 0, patience = kBlock;
-    while (place < count) {
+    for (std::size_t place = 0; place < count; ++place) {
         if (place == lead) {
             time = first_time; // the step to it below is then zero
         }
-        if (skip == 0 && place >= lead && count - place >= kBlock) {
-            if (split_block(records + 8 * place, first_tag_head, bits, channels, time, out)) {
-                ordered = time;
-                out += kTagBytes * kBlock;
-                place += kBlock;
-                patience = kBlock;
-                continue;
-            }
-            skip = patience;
-            patience = patience < 256 ? 2 * patience : patience;
-        }
-        skip -= skip > 0;
-        const std::uint64_t record = load(records, place++);
+        const std::uint64_t record = load(records, place);
         const std::uint64_t channel = (record >> bits) - first_tag_head;
         if (channel < channels) {
             time += shortest_step(record, time, bits);
@@ -135,7 +79,7 @@ std::size_t split_records(const RecordLayout &layout, const unsigned char *recor
             }
         }
         if (type != layout.silent_type && type != layout.tag_type) {
-            places.push_back(static_cast<std::int64_t>(place - 1));
+            places.push_back(static_cast<std::int64_t>(place));
             times.push_back(time);
         }
     }

@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include "tag_correlation.hpp"
 #include "tag_decoder.hpp"
 
 namespace nb = nanobind;
@@ -51,6 +52,22 @@ nb::tuple split_records(const Records &records, const TagBytes &tags, unsigned c
                           stream.ordered);
 }
 
+using RisingTimes = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Counts = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+void count_pairs(const RisingTimes &first, const RisingTimes &second, std::int64_t lowest,
+                 std::int64_t width, const Counts &counts, bool same) {
+    // Far from where sums of times and lags could leave 64 bits.
+    constexpr std::int64_t limit = std::int64_t{1} << 60;
+    const auto bins = static_cast<std::int64_t>(counts.shape(0));
+    if (width < 1 || bins < 1 || width > limit / bins || lowest < -limit || lowest > limit) {
+        throw nb::value_error("lags need bins of at least one step, and less than 2^60 steps");
+    }
+    nb::gil_scoped_release release;
+    keybeam::count_pairs(first.data(), first.shape(0), second.data(), second.shape(0), lowest,
+                         width, counts.data(), counts.shape(0), same);
+}
+
 } // namespace
 
 NB_MODULE(_tags, module) {
@@ -59,4 +76,7 @@ NB_MODULE(_tags, module) {
                nb::arg("ordered"), nb::arg("time_bits"), nb::arg("type_shift"),
                nb::arg("tag_type"), nb::arg("silent_type"), nb::arg("timed_types"),
                nb::arg("ordered_types"), "Split records; see tag_decoder.hpp.");
+    module.def("count_pairs", &count_pairs, nb::arg("first"), nb::arg("second"),
+               nb::arg("lowest"), nb::arg("width"), nb::arg("counts"), nb::arg("same"),
+               "Count pairs by lag; see tag_correlation.hpp.");
 }

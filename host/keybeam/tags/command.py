@@ -1,22 +1,36 @@
 """The command ``keybeam tags``."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
+from rich.live import Live
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from keybeam.device import Receiver
+from keybeam.protocol.numbers import SLOT_PS
+from keybeam.protocol.records import CHANNEL_BITS, Channel
 from keybeam.tags.capture import CaptureWriter
-from keybeam.tags.recording import board_metadata
+from keybeam.tags.correlation import correlate_capture
+from keybeam.tags.phases import PhaseReference, phase_histogram
+from keybeam.tags.plots import Plot, Series, html_page, text_plot
+from keybeam.tags.ptu import export_ptu, import_ptu
+from keybeam.tags.rates import RateCounter, capture_rates
+from keybeam.tags.recording import board_metadata, decoded_stream
 from keybeam.tags.recording import record as record_stream
-from keybeam.tags.summary import CaptureSummary, summarise_capture
+from keybeam.tags.summary import CaptureSummary, channel_name, summarise_capture
+from keybeam.timing import RecordDecoder
 
 __all__ = ["tags"]
 
@@ -192,3 +206,321 @@ def _show_summary(file: Path, summary: CaptureSummary, as_json: bool) -> None:
     table.add_row("gaps", f"{summary.gaps:,}")
     table.add_row("records lost", f"{summary.lost:,}")
     Console().print(table)
+
+
+_html = click.option(
+    "--html", type=_NEW_FILE, help="Write a page with the plot, which needs no network."
+)
+
+
+def _channel(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
+    """Find the number of a channel by its name or its number."""
+    names = {channel.name: int(channel) for channel in Channel}
+    if value.upper() in names:
+        return names[value.upper()]
+    if value.isdecimal() and int(value) < 1 << CHANNEL_BITS:
+        return int(value)
+    raise click.BadParameter(f"{value!r} is no channel: give {', '.join(names)}, or 0 to 63")
+
+
+def _show(plot: Plot, facts: dict[str, str], html: Path | None) -> None:
+    """Print a plot and its facts, and write the page if it is wanted."""
+    console = Console()
+    click.echo(text_plot(plot, min(console.width, 120)))
+    for name, value in facts.items():
+        click.echo(f"{name}: {value}")
+    _write_page(plot, facts, html)
+
+
+def _write_page(plot: Plot, facts: dict[str, str], html: Path | None) -> None:
+    if html is not None:
+        html.write_text(html_page(plot, facts), "utf-8")
+
+
+@tags.command()
+@click.argument("file", type=_FILE)
+@click.option(
+    "--against",
+    type=click.Choice([reference.value for reference in PhaseReference]),
+    default=PhaseReference.SYNC.value,
+    show_default=True,
+    help="Whose slots: the transmitter's by the sync words, or the receiver's own clock.",
+)
+@click.option(
+    "--bins", type=click.IntRange(1, 4096), default=100, show_default=True, help="Bins in a slot."
+)
+@click.option(
+    "--delay", type=float, default=0.0, show_default=True, help="Picoseconds to take off each time."
+)
+@_html
+@_as_json
+def histogram(
+    file: Path, against: str, bins: int, delay: float, html: Path | None, as_json: bool
+) -> None:
+    """Show where in the slot of 1600 ps the detections of a capture lie.
+
+    \b
+    Examples:
+        keybeam tags histogram pass.h5
+        keybeam tags histogram dark.h5 --against clock --bins 1024 --html phase.html
+    """
+    found = phase_histogram(file, bins=bins, reference=PhaseReference(against), delay_ps=delay)
+    middles = (found.edges_ps[1:] + found.edges_ps[:-1]) / 2
+    plot = Plot(
+        f"{file.name}: phase in the slot",
+        "deviation from the slot centre / ps",
+        f"detections in {SLOT_PS / bins:.4g} ps",
+        tuple(
+            Series(channel_name(channel), middles, counts.astype(np.float64))
+            for channel, counts in found.counts.items()
+        ),
+        steps=True,
+    )
+    facts = {
+        channel_name(
+            channel
+        ): f"{counts.sum():,} detections, centre {found.centres_ps[channel]:.1f} "
+        f"ps, contrast {found.contrasts[channel]:.3f}, {found.gated[channel]:.1%} within ±400 ps"
+        for channel, counts in found.counts.items()
+    }
+    if not as_json:
+        _show(plot, facts, html)
+        return
+    _write_page(plot, facts, html)
+    channels = {
+        channel_name(channel): {
+            "counts": counts.tolist(),
+            "centre_ps": found.centres_ps[channel],
+            "contrast": found.contrasts[channel],
+            "gated": found.gated[channel],
+        }
+        for channel, counts in found.counts.items()
+    }
+    _print_json({"edges_ps": found.edges_ps.tolist(), "channels": channels})
+
+
+def _print_json(result: dict[str, Any]) -> None:
+    click.echo(msgspec.json.encode(result).decode())
+
+
+@tags.command()
+@click.argument("file", type=_FILE, required=False)
+@_port(required=False)
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=1e-6),
+    default=0.1,
+    show_default=True,
+    help="Seconds in which detections are counted.",
+)
+@click.option(
+    "--duration",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds to watch a board, by its clock; without it until Ctrl-C.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(2),
+    default=300,
+    show_default=True,
+    help="Newest intervals of a board that are shown.",
+)
+@click.option(
+    "--silence",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    help="Seconds without any record that end watching a board.",
+)
+@_html
+@_as_json
+def rates(
+    file: Path | None,
+    port: str | None,
+    interval: float,
+    duration: float | None,
+    window: int,
+    silence: float,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Show count rates against time: of a capture, or of a board as they come.
+
+    \b
+    Examples:
+        keybeam tags rates pass.h5 --interval 1 --html rates.html
+        keybeam tags rates --port /dev/ttyUSB0
+    """
+    if file is not None:
+        name, (times, found) = file.name, capture_rates(file, interval)
+    elif port is not None:
+        name = port
+        counter = RateCounter(interval, keep=window)
+        _watch(counter, port, duration, silence, quiet=as_json)
+        times, found = counter.rates()
+    else:
+        raise click.UsageError("give a capture, or --port for a board")
+    plot = _rate_plot(name, times, found)
+    facts = {
+        channel_name(channel): f"mean {values.mean():,.0f} /s, least {values.min():,.0f} /s, "
+        f"most {values.max():,.0f} /s"
+        for channel, values in found.items()
+    }
+    if not as_json:
+        _show(plot, facts, html)
+        return
+    _write_page(plot, facts, html)
+    series = {channel_name(channel): values.tolist() for channel, values in found.items()}
+    _print_json({"interval_s": interval, "times_s": times.tolist(), "rates": series})
+
+
+def _rate_plot(
+    name: str, times: NDArray[np.float64], found: dict[int, NDArray[np.float64]]
+) -> Plot:
+    series = tuple(
+        Series(channel_name(channel), times, values) for channel, values in found.items()
+    )
+    return Plot(f"{name}: count rates", "time / s", "detections a second", series)
+
+
+def _watch(
+    counter: RateCounter, port: str, duration: float | None, silence: float, quiet: bool
+) -> None:
+    """Count a board's detections, and show the rates about four times a second."""
+    console = Console(stderr=True, quiet=quiet)
+    enough = False
+    with (
+        _until_interrupted() as stop,
+        Receiver(port) as board,
+        Live(console=console, auto_refresh=False, transient=True) as live,
+    ):
+        shown = 0.0
+        stream = decoded_stream(
+            board,
+            RecordDecoder(channels=1 << CHANNEL_BITS),
+            stop=lambda: stop() or enough,
+            silence_s=silence,
+        )
+        for chunk in stream:
+            counter.feed(chunk)
+            enough = duration is not None and counter.elapsed_s >= duration
+            if not quiet and time.monotonic() - shown > 0.25:
+                shown = time.monotonic()
+                text = text_plot(_rate_plot(port, *counter.rates()), min(console.width, 120))
+                live.update(Text(text), refresh=True)
+
+
+@tags.command()
+@click.argument("file", type=_FILE)
+@click.option("--first", callback=_channel, default="H", show_default=True, help="Channel.")
+@click.option(
+    "--second",
+    callback=_channel,
+    default="V",
+    show_default=True,
+    help="Channel; it clicks later at positive lags. It may be the first one.",
+)
+@click.option(
+    "--bin",
+    "bin_ps",
+    type=click.FloatRange(min=0.390625),
+    default=float(SLOT_PS),
+    show_default=True,
+    help="Width of a bin in ps. That of a pulsed source's period gives g² by pulses.",
+)
+@click.option(
+    "--range",
+    "range_ps",
+    type=click.FloatRange(min=0),
+    default=50.0 * SLOT_PS,
+    show_default=True,
+    help="Largest lag in ps.",
+)
+@click.option(
+    "--stretch",
+    type=click.FloatRange(min=1e-6),
+    default=1.0,
+    show_default=True,
+    help="Seconds after which the rates for normalisation are taken anew.",
+)
+@_html
+@_as_json
+def g2(
+    file: Path,
+    first: int,
+    second: int,
+    bin_ps: float,
+    range_ps: float,
+    stretch: float,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the second-order correlation of two channels of a capture.
+
+    It is normalised to 1 for independent detections; errors are those of counting pairs.
+
+    \b
+    Examples:
+        keybeam tags g2 dot.h5 --first H --second V --bin 13158 --range 200000
+        keybeam tags g2 pass.h5 --first 0 --second 0 --bin 1000 --range 1e6 --html dead-time.html
+    """
+    found = correlate_capture(
+        file, first, second, bin_ps=bin_ps, range_ps=range_ps, stretch_s=stretch
+    )
+    pair = f"{channel_name(first)} and {channel_name(second)}"
+    middle = found.lags_ps.size // 2
+    plot = Plot(
+        f"{file.name}: g² of {pair}",
+        "lag / ps",
+        "g²",
+        (Series(pair, found.lags_ps, found.g2, found.errors),),
+        steps=True,
+    )
+    facts = {
+        "g²(0)": f"{found.g2[middle]:.4f} ± {found.errors[middle]:.4f}",
+        "pairs": f"{found.pairs.sum():,}",
+        "time": f"{found.live_s:.6f} s without loss",
+    }
+    if not as_json:
+        _show(plot, facts, html)
+        return
+    _write_page(plot, facts, html)
+    _print_json(
+        {
+            "first": channel_name(first),
+            "second": channel_name(second),
+            "bin_ps": found.bin_ps,
+            "live_s": found.live_s,
+            "lags_ps": found.lags_ps.tolist(),
+            "pairs": found.pairs.tolist(),
+            "g2": found.g2.tolist(),
+            "errors": found.errors.tolist(),
+        }
+    )
+
+
+@tags.command()
+@click.argument("source", type=_FILE)
+@click.argument("target", type=_NEW_FILE)
+@click.option("--force", is_flag=True, help="Replace TARGET if it exists.")
+@_as_json
+def convert(source: Path, target: Path, force: bool, as_json: bool) -> None:
+    """Convert a capture to PicoQuant's .ptu (T2), or such a file (T2 or T3) to a capture.
+
+    A .ptu file has no place for frame counters: what comes back from one has no pulse indices.
+
+    \b
+    Examples:
+        keybeam tags convert pass.h5 pass.ptu
+        keybeam tags convert lab.ptu lab.h5
+    """
+    ends = [path.suffix.lower() == ".ptu" for path in (source, target)]
+    if ends[0] == ends[1]:
+        raise click.UsageError("one of SOURCE and TARGET must end in .ptu, the other is a capture")
+    if target.exists() and not force:
+        raise click.UsageError(f"{target} exists: give another name, or --force to replace it")
+    count = import_ptu(source, target) if ends[0] else export_ptu(source, target)
+    if as_json:
+        _print_json({"target": str(target), "events": count})
+    else:
+        click.echo(f"{target}: {count:,} events")

@@ -18,3 +18,11 @@ def split_records(
     timed_types: int,
     ordered_types: int,
 ) -> tuple[int, NDArray[np.int64], NDArray[np.int64], int, bool, bool, int, int]: ...
+def count_pairs(
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    lowest: int,
+    width: int,
+    counts: NDArray[np.int64],
+    same: bool,
+) -> None: ...
