@@ -22,7 +22,8 @@ class EdgeFinder(wiring.Component):
     a line or more, is left out.
 
     With two lines the code is the sum of their codes: as their taps do not coincide, it has finer
-    steps. An edge counts in the first cycle in which both lines see it.
+    steps. An edge counts in the first cycle in which both lines see it: their codes differ by less
+    than a quarter of a line.
 
     Edges a period (6.4 ns) and 0.1 ns apart are always kept apart. Of edges closer to each other
     the latest in a picture is found.
@@ -48,7 +49,7 @@ class EdgeFinder(wiring.Component):
         It is a falling one.
     """
 
-    LATENCY = PictureEncoder.LATENCY + 3
+    LATENCY = PictureEncoder.LATENCY + 4
     """Cycles from a picture to its edge."""
 
     def __init__(self, *, chains: int = 1, taps: int = DELAY_LINE_TAPS) -> None:
@@ -75,11 +76,19 @@ class EdgeFinder(wiring.Component):
                 encoder.falling.eq(self.falling),
             ]
         first, last = encoders[0], encoders[-1]
+        # Close to the beginning of a picture, one line may show an edge that the other does not,
+        # and the other the edge before.
+        apart = Signal(range(-self._taps, self._taps + 1))
+        together = (apart < self._taps // 4) & (apart >= -self._taps // 4)
+        both, sum_ = Signal(), Signal.like(self.code)
         found, code, falls = Signal(), Signal.like(self.code), Signal()
         m.d.sync += [
-            found.eq(first.found & last.found & (first.falls == last.falls)),
-            code.eq(sum(encoder.code for encoder in encoders)),
-            falls.eq(first.falls),
+            apart.eq(first.code - last.code),
+            both.eq(first.found & last.found & (first.falls == last.falls)),
+            sum_.eq(sum(encoder.code for encoder in encoders)),
+            found.eq(both & together),
+            code.eq(sum_),
+            falls.eq(delayed(m, first.falls, 1)),
         ]
         step = Signal(range(-self._chains * self._taps, self._chains * self._taps + 1))
         comparable = Signal()

@@ -3,10 +3,15 @@
 from keybeam.protocol.numbers import FINE_BITS
 
 __all__ = [
+    "DEAD_TIME_BITS",
+    "DELAY_BITS",
     "DELAY_LINE_SLICES",
     "DELAY_LINE_TAPS",
+    "DIVIDER_BITS",
+    "HISTOGRAM_COUNT_BITS",
     "LEAD_BITS",
     "LEAD_CYCLES",
+    "RATE_WINDOW_BITS",
     "TAPS_PER_BLOCK",
     "WINDOW_BLOCKS",
     "table_entries",
@@ -33,6 +38,21 @@ LEAD_CYCLES = 2
 LEAD_BITS = FINE_BITS + 2
 """Bits of an entry of the calibration table: time of the edge in fine steps after the clock edge
 `LEAD_CYCLES` before the one that took the picture."""
+
+DELAY_BITS = 24
+"""Bits of a channel's delay, a signed number of fine steps: ±3.2 µs."""
+
+DEAD_TIME_BITS = 25
+"""Bits of a channel's dead time in fine steps: up to 13.1 µs."""
+
+DIVIDER_BITS = 16
+"""Bits of a channel's event divider."""
+
+HISTOGRAM_COUNT_BITS = 32
+"""Bits of a count of the code-density histogram."""
+
+RATE_WINDOW_BITS = 20
+"""A rate is counted over 2^20 cycles, 6.7 ms."""
 
 
 def table_entries(chains: int, taps: int = DELAY_LINE_TAPS) -> int:

@@ -113,6 +113,18 @@ def test_every_edge_is_found_once_at_its_time(bench, lines, chains, offset):
     assert np.abs(times(found, delays) - rises).max() < 150
 
 
+@pytest.mark.parametrize("chains", [1, 2])
+def test_edges_7_ns_apart_do_not_mix_in_long_lines(bench, lines, chains):
+    rng = np.random.default_rng(chains + 10)
+    # Each picture shows two edges, and the second line shows the later one later.
+    delays = [lines.delays(TAPS, rng, mean_ps=9000 / TAPS) + 150 * n for n in range(chains)]
+    rises = 20_000 + 7000 * np.arange(220)
+    changes = np.sort(np.concatenate([rises, rises + 3000]))
+    found = find(bench, delays, changes.tolist())
+    assert len(found) == len(rises)
+    assert np.abs(times(found, delays) - rises).max() < 150
+
+
 def test_edges_in_every_cycle_are_all_found(bench, lines):
     rng = np.random.default_rng(5)
     delays = [lines.delays(TAPS, rng)]

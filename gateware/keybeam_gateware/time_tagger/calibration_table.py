@@ -1,0 +1,88 @@
+"""Gives every edge its time by a table of all codes."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from keybeam.protocol.numbers import FINE_BITS
+from keybeam.protocol.records import COARSE_BITS
+from keybeam.protocol.tagger import LEAD_BITS, LEAD_CYCLES, table_entries
+from keybeam_gateware.pipeline import delayed
+
+from .events import TimedEdgeSignature
+
+__all__ = ["CalibrationTable"]
+
+
+class CalibrationTable(wiring.Component):
+    """Table from codes to times, in block RAM that the host fills.
+
+    An entry is the time of the edge in fine steps since the clock edge two cycles before the one
+    that took its picture. So there is no border between cycles in it: the sum of both decides what
+    the coarse time is. Falling edges have a half of the table of their own, since they travel
+    through the line at another speed.
+
+    Parameters
+    ----------
+    chains, taps : int
+        Delay lines of the channel, and taps of each.
+
+    Members
+    -------
+    found : In(1)
+        There is an edge.
+    code : In
+        Its code.
+    falls : In(1)
+        It is a falling one.
+    cycle : In(40)
+        Number of the clock edge that took its picture.
+    edge : Out(TimedEdgeSignature())
+        The edge and its time, `LATENCY` cycles later.
+    write : In(1)
+        Sets an entry.
+    write_address : In
+        Code, and above it 1 for falling edges.
+    write_data : In(16)
+        The entry.
+    """
+
+    LATENCY = 4
+    """Cycles from an edge to its time."""
+
+    def __init__(self, *, chains: int, taps: int) -> None:
+        self._entries = 2 * table_entries(chains, taps)
+        super().__init__(
+            {
+                "found": In(1),
+                "code": In(range(chains * taps + 1)),
+                "falls": In(1),
+                "cycle": In(COARSE_BITS),
+                "edge": Out(TimedEdgeSignature()),
+                "write": In(1),
+                "write_address": In(range(self._entries)),
+                "write_data": In(LEAD_BITS),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.table = table = memory.Memory(shape=LEAD_BITS, depth=self._entries, init=[])
+        writer, reader = table.write_port(), table.read_port(domain="comb")
+        m.d.comb += [
+            writer.en.eq(self.write),
+            writer.addr.eq(self.write_address),
+            writer.data.eq(self.write_data),
+        ]
+        address = Signal(range(self._entries))
+        read, lead = Signal(LEAD_BITS, reset_less=True), Signal(LEAD_BITS, reset_less=True)
+        m.d.sync += [address.eq(Cat(self.code, self.falls)), read.eq(reader.data), lead.eq(read)]
+        m.d.comb += reader.addr.eq(address)
+        base = Signal(COARSE_BITS)
+        m.d.sync += [
+            base.eq(delayed(m, self.cycle, 2) - LEAD_CYCLES),
+            self.edge.valid.eq(delayed(m, self.found, 3)),
+            self.edge.coarse.eq(base + lead[FINE_BITS:]),
+            self.edge.fine.eq(lead[:FINE_BITS]),
+        ]
+        return m

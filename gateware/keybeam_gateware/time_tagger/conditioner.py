@@ -1,0 +1,128 @@
+"""What a channel makes of its edges: delay, dead time, divider."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from keybeam.protocol.numbers import FINE_BITS
+from keybeam.protocol.records import COARSE_BITS, TIME_BITS
+from keybeam.protocol.tagger import DEAD_TIME_BITS, DELAY_BITS, DIVIDER_BITS
+from keybeam_gateware.pipeline import delayed
+
+from .events import EventSignature, TimedEdgeSignature
+
+__all__ = ["EdgeConditioner"]
+
+_HALF = TIME_BITS // 2
+_COMPARED_BITS = DEAD_TIME_BITS + 2
+"""Bits of times that are compared: differences are at most the longest dead time and a bit."""
+_AGE_BITS = DEAD_TIME_BITS - FINE_BITS
+
+
+class EdgeConditioner(wiring.Component):
+    """Shift a channel's edges in time, and leave out those that are not wanted.
+
+    In this order: every edge is shifted by `delay`; it is left out if it comes less than
+    `dead_time` after the last one that was not; of those that are left, every `divider`-th becomes
+    an event, the first one at once.
+
+    The delay may only be changed while the channel is disabled and no edge is on its way, so that
+    times never run backwards.
+
+    Members
+    -------
+    edge : In(TimedEdgeSignature())
+        Edges with their times.
+    earliest : In(40)
+        No edge after this cycle is earlier than the beginning of this coarse time.
+    delay : In(signed(24))
+        Fine steps (6.4 ns / 2^14) that are added to every time: ±3.2 µs.
+    dead_time : In(25)
+        Fine steps: up to 13.1 µs.
+    divider : In(16)
+        Edges for one event; 0 works as 1.
+    events : Out(EventSignature())
+        What is left, `LATENCY` cycles later.
+    dead : Out(1)
+        An edge was left out in the dead time.
+    divided : Out(1)
+        An edge was left out by the divider.
+    """
+
+    LATENCY = 5
+    """Cycles from an edge to its event."""
+
+    edge: In(TimedEdgeSignature())
+    earliest: In(COARSE_BITS)
+    delay: In(signed(DELAY_BITS))
+    dead_time: In(DEAD_TIME_BITS)
+    divider: In(DIVIDER_BITS)
+    events: Out(EventSignature())
+    dead: Out(1)
+    divided: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        time = self._shift(m)
+        valid = delayed(m, self.edge.valid, 2)
+        now, until = Signal(_COMPARED_BITS), Signal(_COMPARED_BITS)
+        m.d.sync += [
+            now.eq(time),
+            until.eq(time[:_COMPARED_BITS] + self.dead_time),
+        ]
+        live = self._apply_dead_time(m, delayed(m, valid, 1), now, until)
+        self._divide(m, live)
+        horizon, whole = Signal(COARSE_BITS), Signal(signed(DELAY_BITS - FINE_BITS))
+        m.d.sync += [
+            whole.eq(self.delay >> FINE_BITS),
+            horizon.eq(self.earliest + whole),
+            self.events.horizon.eq(delayed(m, horizon, self.LATENCY - 2)),
+            Cat(self.events.fine, self.events.coarse).eq(delayed(m, time, 2)),
+        ]
+        m.d.comb += self.events.weight.eq(1)
+        return m
+
+    def _shift(self, m):
+        """Add the delay to the time, one half after the other; takes two cycles."""
+        time = Cat(self.edge.fine, self.edge.coarse)
+        low, high = Signal(_HALF + 1), Signal(TIME_BITS - _HALF)
+        shifted, negative = Signal(TIME_BITS), Signal()
+        steps = Signal(_HALF)
+        m.d.comb += steps.eq(self.delay)
+        m.d.sync += [
+            low.eq(time[:_HALF] + steps),
+            high.eq(time[_HALF:]),
+            negative.eq(self.delay < 0),
+            # The upper half of a negative delay is all ones: less one.
+            shifted.eq(Cat(low[:_HALF], high + low[_HALF] - negative)),
+        ]
+        return shifted
+
+    def _apply_dead_time(self, m, valid, now, until):
+        """Tell, a cycle later, whether an edge is not in the dead time."""
+        age, blocking = Signal(_AGE_BITS + 1), Signal()
+        last_until = Signal(_COMPARED_BITS)
+        ahead = Signal(_COMPARED_BITS)
+        m.d.comb += ahead.eq(now - last_until)
+        free = ~blocking | ~ahead[-1]
+        live = Signal()
+        m.d.sync += [live.eq(valid & free), self.dead.eq(valid & ~free)]
+        with m.If(valid & free):
+            m.d.sync += [last_until.eq(until), age.eq(0), blocking.eq(1)]
+        with m.Elif(age[-1]):
+            # Older than any dead time: what is compared could mean another round of its bits.
+            m.d.sync += blocking.eq(0)
+        with m.Else():
+            m.d.sync += age.eq(age + 1)
+        return live
+
+    def _divide(self, m, live):
+        """Let every n-th edge pass."""
+        left, reload = Signal(DIVIDER_BITS), Signal(DIVIDER_BITS)
+        m.d.sync += [
+            reload.eq(Mux(self.divider == 0, 0, self.divider - 1)),
+            self.events.valid.eq(live & (left == 0)),
+            self.divided.eq(live & (left != 0)),
+        ]
+        with m.If(live):
+            m.d.sync += left.eq(Mux(left == 0, reload, left - 1))
