@@ -1,4 +1,4 @@
-"""From tag records to clicks: decoding, pulse index, gate, double clicks."""
+"""From tag records to clicks: decoding, clock, pulse index, gate, double clicks."""
 
 from keybeam.timing.clicks import (
     CLICK_DTYPE,
@@ -7,6 +7,7 @@ from keybeam.timing.clicks import (
     gate,
     resolve_double_clicks,
 )
+from keybeam.timing.clock_state import ClockEstimator, ClockState
 from keybeam.timing.decoding import SYNC_DTYPE, TAG_DTYPE, DecodedChunk, Gap, RecordDecoder
 from keybeam.timing.indexing import IndexingStatistics, PulseIndexer
 
@@ -14,6 +15,8 @@ __all__ = [
     "CLICK_DTYPE",
     "SYNC_DTYPE",
     "TAG_DTYPE",
+    "ClockEstimator",
+    "ClockState",
     "DecodedChunk",
     "DelayEstimate",
     "Gap",
