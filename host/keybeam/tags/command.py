@@ -20,8 +20,9 @@ from rich.text import Text
 
 from keybeam.device import Receiver
 from keybeam.protocol.numbers import SLOT_PS
-from keybeam.protocol.records import CHANNEL_BITS, Channel
+from keybeam.protocol.records import CHANNEL_BITS, FINE_PS, Channel
 from keybeam.tags.capture import CaptureWriter
+from keybeam.tags.clocks import capture_clock
 from keybeam.tags.correlation import correlate_capture
 from keybeam.tags.phases import PhaseReference, phase_histogram
 from keybeam.tags.plots import Plot, Series, html_page, text_plot
@@ -30,7 +31,7 @@ from keybeam.tags.rates import RateCounter, capture_rates
 from keybeam.tags.recording import board_metadata, decoded_stream
 from keybeam.tags.recording import record as record_stream
 from keybeam.tags.summary import CaptureSummary, channel_name, summarise_capture
-from keybeam.timing import RecordDecoder
+from keybeam.timing import ClockState, RecordDecoder
 
 __all__ = ["tags"]
 
@@ -497,6 +498,64 @@ def g2(
             "errors": found.errors.tolist(),
         }
     )
+
+
+@tags.command()
+@click.argument("file", type=_FILE)
+@click.option(
+    "--window",
+    type=click.FloatRange(min=1e-3),
+    default=0.1,
+    show_default=True,
+    help="Seconds of sync words for each state.",
+)
+@_html
+@_as_json
+def clock(file: Path, window: float, html: Path | None, as_json: bool) -> None:
+    """Show the transmitter's clock in a capture: offset, rate and drift, with their errors.
+
+    \b
+    Examples:
+        keybeam tags clock pass.h5
+        keybeam tags clock pass.h5 --window 1 --json
+    """
+    states = capture_clock(file, window)
+    seconds = np.array([_seconds(state) for state in states])
+    rates_ppm = np.array([1e6 * state.rate for state in states])
+    errors_ppm = np.array([1e6 * state.rate_error for state in states])
+    plot = Plot(
+        f"{file.name}: rate of the transmitter's clock",
+        "time / s",
+        "relative excess of a frame / ppm",
+        (Series("rate", seconds, rates_ppm, errors_ppm),),
+    )
+    last = states[-1]
+    facts = {
+        "states": f"{len(states)}, of {sum(state.words for state in states):,} sync words, "
+        f"{sum(state.outliers for state in states):,} outliers left out",
+        "scatter of a sync word": f"{np.median([s.scatter_ps for s in states]):.1f} ps RMS",
+        "error of the start of a frame": "median "
+        f"{np.median([s.offset_error_ps for s in states]):.2f} ps",
+        "last state": f"frame {last.counter}, rate {1e6 * last.rate:+.6f} ± "
+        f"{1e6 * last.rate_error:.6f} ppm, drift {1e6 * last.drift:+.4f} ± "
+        f"{1e6 * last.drift_error:.4f} ppm/s",
+    }
+    _write_page(plot, facts, html)
+    if as_json:
+        _print_json({"states": [_clock_row(state) for state in states]})
+    else:
+        _show(plot, facts, None)
+
+
+def _seconds(state: ClockState) -> float:
+    """Time of a state on the receiver's clock, in s."""
+    return state.segment_start * FINE_PS * 1e-12 + state.start_ps(state.counter) * 1e-12
+
+
+def _clock_row(state: ClockState) -> dict[str, int | float]:
+    names = ("counter", "segment_counter", "segment_start", "offset_ps", "offset_error_ps", "rate")
+    more = ("rate_error", "drift", "drift_error", "words", "outliers", "scatter_ps")
+    return {name: getattr(state, name) for name in names + more}
 
 
 @tags.command()

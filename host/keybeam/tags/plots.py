@@ -110,8 +110,15 @@ def text_plot(plot: Plot, width: int = 100, height: int = 24) -> str:
     plotext.ylabel(plot.y_label)
     for series in plot.series:
         plotext.plot(series.x.tolist(), series.y.tolist(), label=series.name)
-    plotext.ylim(0, max((series.y.max(initial=0.0) for series in plot.series), default=0.0) or 1.0)
+    plotext.ylim(*_limits(plot))
     return str(plotext.uncolorize(plotext.build()))
+
+
+def _limits(plot: Plot) -> tuple[float, float]:
+    """Range of the vertical axis: from zero, unless there are values below it."""
+    values = np.concatenate([np.zeros(1), *(series.y for series in plot.series)])
+    low, high = float(values.min()), float(values.max())
+    return low, high if high > low else low + 1.0
 
 
 def html_page(plot: Plot, facts: dict[str, str]) -> str:
@@ -149,7 +156,8 @@ def _svg(plot: Plot) -> str:
                     step="mid" if plot.steps else None,
                 )
         axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
-        axes.set_ylim(0, None)
+        bottom, top = _limits(plot)
+        axes.set_ylim(1.05 * bottom, 1.05 * top)
         axes.margins(x=0)
         axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
         text = io.StringIO()

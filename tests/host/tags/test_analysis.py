@@ -115,6 +115,17 @@ def test_rates(tmp_path):
         capture_rates(tmp_path / "rates.h5", 1e-6)
 
 
+def test_the_clock_of_a_capture(capture):
+    states = json.loads(run("clock", capture, "--window", "0.01", "--json"))["states"]
+    assert len(states) == 6
+    for state in states:
+        # The sync words are exact but for the steps of their times.
+        assert state["rate"] == pytest.approx(20e-6, abs=6 * state["rate_error"])
+        assert state["scatter_ps"] < 0.2
+    done = CliRunner().invoke(tags, ["clock", str(capture), "--window", "0.001"])
+    assert done.exit_code == 0
+
+
 def run(*words):
     done = CliRunner().invoke(tags, list(map(str, words)), catch_exceptions=False)
     assert done.exit_code == 0, done.stderr
@@ -127,6 +138,7 @@ def run(*words):
         (["histogram"], "channels"),
         (["rates", "--interval", "0.001"], "rates"),
         (["g2", "--first", "H", "--second", "2", "--stretch", "0.01"], "g2"),
+        (["clock", "--window", "0.01"], "states"),
     ],
 )
 def test_every_analysis_has_text_json_and_page(capture, tmp_path, words, key):
