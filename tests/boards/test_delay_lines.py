@@ -5,14 +5,14 @@ import json
 import re
 
 import pytest
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, Elaboratable, Module, Signal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Elaboratable, Module, Mux, Signal
 from amaranth.lib import io
 
 from keybeam_boards.bitstream import plain_names
 from keybeam_boards.delay_lines import delay_line_violations, substitute_delay_cells
 from keybeam_boards.ecp5_5g_evn import Ecp55GEvnPlatform
 from keybeam_boards.toolchain import Step, run_step
-from keybeam_gateware.primitives.ecp5 import DelayLine
+from keybeam_gateware.primitives.ecp5 import DelayLine, RingPulser
 from keybeam_gateware.primitives.ecp5.delay_line import SUBSTITUTES
 
 SLICES = 14
@@ -22,7 +22,7 @@ DISPLACED = "register_9"
 
 
 class TwoLines(Elaboratable):
-    """Both lines see one input; the parity of what they show goes to a lamp."""
+    """Both lines see one input or the pulser; the parity of what they show goes to a lamp."""
 
     def elaborate(self, platform):
         m = Module()
@@ -31,10 +31,14 @@ class TwoLines(Elaboratable):
         m.submodules.input = pad = io.Buffer("i", platform.request("detector", 0, dir="-"))
         m.submodules.lamp = lamp = io.Buffer("o", platform.request("led", 0, dir="-"))
         m.d.comb += ClockSignal("sync").eq(clock.i)
+        m.submodules.pulser = pulser = RingPulser()
+        calibrate = Signal()
+        m.d.sync += calibrate.eq(pad.i)
+        m.d.comb += pulser.enable.eq(calibrate)
         taps = []
         for name, row in (("good", GOOD_ROW), ("bad", BAD_ROW)):
             m.submodules[name] = line = DelayLine(SLICES, column=COLUMN, row=row)
-            m.d.comb += line.line.eq(pad.i)
+            m.d.comb += line.line.eq(Mux(calibrate, pulser.pulse, pad.i))
             taps.append(line.taps)
         parity = Signal()
         m.d.sync += parity.eq(Cat(taps).xor())
@@ -61,7 +65,7 @@ def routed(tmp_path_factory):
     cell["port_directions"]["M"] = cell["port_directions"].pop("DI")
     (folder / "top.json").write_text(json.dumps(design))
     arguments = "--um-85k --package CABGA381 --speed 8 --json top.json --lpf top.lpf --quiet"
-    arguments += " --textcfg top.config --write top.routed.json"
+    arguments += " --textcfg top.config --write top.routed.json --ignore-loops"
     run_step(Step("routing", "nextpnr-ecp5", tuple(arguments.split())), folder, print)
     return json.loads((folder / "top.routed.json").read_text()), asked
 
@@ -69,6 +73,17 @@ def routed(tmp_path_factory):
 def test_all_cells_of_a_line_outlive_synthesis(routed):
     _, asked = routed
     assert len(asked) == 2 * (2 + 2 * 2 * SLICES)
+
+
+def test_the_ring_of_the_pulser_outlives_synthesis_and_clocks_its_divider(routed):
+    netlist, _ = routed
+    cells = {k: v for module in netlist["modules"].values() for k, v in module["cells"].items()}
+    ring = [cell for name, cell in cells.items() if re.search(r"pulser.*cell_\d$", name)]
+    assert len(ring) == 7
+    inputs = {bit for cell in ring for bit in cell["connections"].get("A", ())}
+    outputs = {cell["connections"]["F"][0] for cell in ring}
+    # Every output is an input: a closed ring.
+    assert inputs == outputs
 
 
 def test_a_displaced_flip_flop_is_found_and_nothing_else(routed):

@@ -67,7 +67,10 @@ class CalibrationTable(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.table = table = memory.Memory(shape=LEAD_BITS, depth=self._entries, init=[])
+        # No logic behind the block RAM that would give what stood there before a write.
+        m.submodules.table = table = memory.Memory(
+            shape=LEAD_BITS, depth=self._entries, init=[], attrs={"no_rw_check": 1}
+        )
         writer, reader = table.write_port(), table.read_port(domain="comb")
         m.d.comb += [
             writer.en.eq(self.write),

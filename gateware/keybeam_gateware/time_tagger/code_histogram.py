@@ -60,8 +60,9 @@ class CodeHistogram(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        # No logic behind the block RAM that would give what stood there before a write.
         m.submodules.counts = counts = memory.Memory(
-            shape=HISTOGRAM_COUNT_BITS, depth=self._entries, init=[]
+            shape=HISTOGRAM_COUNT_BITS, depth=self._entries, init=[], attrs={"no_rw_check": 1}
         )
         writer, reader = counts.write_port(), counts.read_port(domain="comb")
         address = Signal(range(self._entries))

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from keybeam.protocol.numbers import FINE_BITS, SLOTS_PER_CYCLE
+from keybeam_gateware.pipeline import delayed
 
 from .events import TimedEdgeSignature
 
@@ -72,12 +73,13 @@ class EdgeComparison(wiring.Component):
             match = Signal(name=f"match_{place}")
             m.d.comb += [
                 ahead.eq(number - expected),
-                match.eq(wanted & open_ & (ahead <= 2)),
+                # 0, 1 or 2, without a carry of its own.
+                match.eq(wanted & open_ & ~ahead[2:].any() & ~ahead[:2].all()),
             ]
             m.d.sync += [next_number.eq(number), next_open.eq(open_ & ~match)]
             matches.append(match)
             number, open_ = next_number, next_open
-        m.d.sync += self.unconfirmed.eq(wanted & ~Cat(matches).any())
+        m.d.sync += self.unconfirmed.eq(delayed(m, wanted, 1) & ~delayed(m, Cat(matches), 1).any())
         m.d.comb += self.missed.eq(open_)
         return m
 

@@ -83,11 +83,10 @@ async def calibrate_and_time(dut):
     dut.write.value = 0
     dut.enable.value = 1
 
-    # Two cycles apart on average and 7 ns at least; three of four near a border of two periods.
-    jitter = np.where(rng.random(TRIALS) < 0.75, 300, PERIOD_PS - 1)
-    starts = PERIOD_PS * 2 * np.arange(2, TRIALS + 2) + rng.integers(-jitter, jitter)
-    starts = starts[np.concatenate([[True], np.diff(starts) >= 7000])]
-    starts = np.concatenate([starts, starts[-1] + 20_000 + 7000 * np.arange(1, TRIALS // 5)])
+    # Near a border of two periods, every other cycle; then 6.6 ns apart and more, anywhere.
+    border = PERIOD_PS * 2 * np.arange(2, TRIALS // 3) + rng.integers(-300, 300, TRIALS // 3 - 2)
+    anywhere = border[-1] + 20_000 + np.cumsum(rng.integers(6600, 7400, TRIALS - len(border)))
+    starts = np.concatenate([border, anywhere])
     times = []
     await play(dut, starts, times)
     np.savez(
