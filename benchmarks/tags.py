@@ -2,23 +2,27 @@
 
 Prints Markdown tables. Decoding: millions of records a second on one core, of the kernel, of its
 NumPy twin on the same records, and of the whole decoder. Correlating: millions of detections a
-second of kernel and twin, with so many pairs for each detection.
+second of kernel and twin, with so many pairs for each detection. Captures: bytes a record, and
+millions of records a second written and read.
 """
 
 import platform
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import numpy as np
 
 from keybeam.protocol.records import TIME_MODULO, RecordType, pack_records
+from keybeam.tags import CaptureWriter, read_capture
 from keybeam.tags.correlation import count_pairs, count_pairs_numpy
 from keybeam.timing import RecordDecoder
 from keybeam.timing.splitting import StreamTime, split_records, split_records_numpy
 
-CHUNK = 1 << 16
-"""Records a chunk: about what a fast link hands over at once, and well within a core's cache."""
+CHUNK = 1 << 18
+"""Records a chunk: two megabytes, a millisecond or two of work."""
 
 
 def machine() -> str:
@@ -76,6 +80,23 @@ def correlating(generator: np.random.Generator, count: int, pairs: float, repeat
     return f"| {pairs} | {rates(fast, count)} | {rates(slow, count)} | {ratio:.1f} |"
 
 
+def capturing(words: np.ndarray, level: int, repeats: int, folder: Path) -> str:
+    """Size and times of captures at a level of compression; a line of the table."""
+    path = folder / f"level-{level}.h5"
+    written, read = [], []
+    for _ in range(repeats):
+        start = time.thread_time()
+        with CaptureWriter(path, compression=level) as writer:
+            for place in range(0, words.size, CHUNK):
+                writer.write(words[place : place + CHUNK])
+        written.append(time.thread_time() - start)
+        start = time.thread_time()
+        assert sum(packet.records.size for packet in read_capture(path)) == words.size
+        read.append(time.thread_time() - start)
+    size = path.stat().st_size / words.size
+    return f"| {level} | {size:.2f} | {rates(written, words.size)} | {rates(read, words.size)} |"
+
+
 @click.command()
 @click.option("--records", default=1 << 24, show_default=True, help="Records of each run.")
 @click.option("--repeats", default=7, show_default=True, help="Runs of each timing.")
@@ -104,6 +125,11 @@ def main(records: int, repeats: int, seed: int) -> None:
     click.echo("\n| pairs a detection | kernel, M/s | NumPy twin, M/s | ratio |\n|---|---|---|---|")
     for pairs in (0.1, 1.0, 10.0):
         click.echo(correlating(generator, 1 << 20, pairs, repeats))
+    click.echo("\n| compression | bytes a record | written, M/s | read, M/s |\n|---|---|---|---|")
+    words = stream(generator, records // 4, 0.001)
+    with tempfile.TemporaryDirectory() as folder:
+        for level in (0, 1, 6):
+            click.echo(capturing(words, level, repeats, Path(folder)))
 
 
 if __name__ == "__main__":
