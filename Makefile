@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OUT    ?= out/pass
 
-.PHONY: help pass rtl test lint format docs bitstreams benchmark clean
+.PHONY: help pass rtl test lint format docs bench bitstreams benchmark clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -24,6 +24,9 @@ rtl: $(READY) ## set up, then run some tens of frames through the co-simulated b
 
 test: $(READY) ## set up, then run every test
 	$(BIN)/pytest -n 2 --dist worksteal
+
+bench: $(READY) ## measure the distillation, beside what is aimed at
+	$(BIN)/python benchmarks/distillation.py
 
 lint: $(READY) ## formatter, linter and type checker
 	$(BIN)/ruff format --check .

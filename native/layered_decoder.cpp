@@ -98,6 +98,23 @@ Kernels kernels_for(InstructionSet set) {
     }
 }
 
+// Parities of the checks of a block row.
+void row_parities(const QuasiCyclicMatrix &matrix, std::size_t row, const std::uint8_t *bits,
+                  std::uint8_t *__restrict parity) {
+    const std::size_t size = matrix.circulant;
+    std::memset(parity, 0, size);
+    for (std::int32_t entry = matrix.row_starts[row]; entry < matrix.row_starts[row + 1]; ++entry) {
+        const std::uint8_t *block = bits + static_cast<std::size_t>(matrix.columns[entry]) * size;
+        const std::size_t shift = static_cast<std::size_t>(matrix.shifts[entry]);
+        for (std::size_t k = 0; k < size - shift; ++k) {
+            parity[k] ^= block[k + shift];
+        }
+        for (std::size_t k = size - shift; k < size; ++k) {
+            parity[k] ^= block[k + shift - size];
+        }
+    }
+}
+
 class Decoder {
 public:
     Decoder(const QuasiCyclicMatrix &matrix, const std::uint8_t *syndrome, float *odds,
@@ -144,19 +161,8 @@ public:
 
     bool has_syndrome(const std::uint8_t *errors) {
         for (std::size_t row = 0; row < matrix_.block_rows; ++row) {
-            std::memcpy(parity_.data(), syndrome_ + row * size_, size_);
-            const std::int32_t end = matrix_.row_starts[row + 1];
-            for (std::int32_t entry = matrix_.row_starts[row]; entry < end; ++entry) {
-                const std::uint8_t *block = errors + matrix_.columns[entry] * size_;
-                const std::size_t shift = static_cast<std::size_t>(matrix_.shifts[entry]);
-                for (std::size_t k = 0; k < size_ - shift; ++k) {
-                    parity_[k] ^= block[k + shift];
-                }
-                for (std::size_t k = size_ - shift; k < size_; ++k) {
-                    parity_[k] ^= block[k + shift - size_];
-                }
-            }
-            if (std::any_of(parity_.begin(), parity_.end(), [](std::uint8_t p) { return p != 0; })) {
+            row_parities(matrix_, row, errors, parity_.data());
+            if (std::memcmp(parity_.data(), syndrome_ + row * size_, size_) != 0) {
                 return false;
             }
         }
@@ -211,6 +217,13 @@ bool is_available(InstructionSet set) {
 #endif
     default:
         return true;
+    }
+}
+
+void find_syndrome(const QuasiCyclicMatrix &matrix, const std::uint8_t *bits,
+                   std::uint8_t *syndrome) {
+    for (std::size_t row = 0; row < matrix.block_rows; ++row) {
+        row_parities(matrix, row, bits, syndrome + row * matrix.circulant);
     }
 }
 

@@ -30,6 +30,10 @@ enum class InstructionSet { portable = 0, avx2 = 1, avx512 = 2 };
 
 bool is_available(InstructionSet set);
 
+// Parity of each check (one byte each) over the bits (one byte a variable).
+void find_syndrome(const QuasiCyclicMatrix &matrix, const std::uint8_t *bits,
+                   std::uint8_t *syndrome);
+
 // Finds the error pattern (one byte a variable) that has the given syndrome (one byte a check).
 // `odds` holds each variable's odds of being in error, from smallest_odds to largest_odds; it is
 // changed into those that the checks leave. The arithmetic is exactly that of

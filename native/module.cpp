@@ -50,6 +50,21 @@ template <typename T> auto owned_array(T *values, std::size_t size) {
     return nb::ndarray<nb::numpy, T, nb::ndim<1>>(values, {size}, owner);
 }
 
+nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>
+find_syndrome(const Integers &row_starts, const Integers &columns, const Integers &shifts,
+              int circulant, int block_columns, const Bytes &bits) {
+    const keybeam::QuasiCyclicMatrix matrix =
+        checked_matrix(row_starts, columns, shifts, circulant, block_columns);
+    if (bits.shape(0) != matrix.block_columns * matrix.circulant) {
+        throw nb::value_error("the bits are not one for each variable of the matrix");
+    }
+    const std::size_t checks = matrix.block_rows * matrix.circulant;
+    auto *syndrome = new std::uint8_t[checks];
+    const auto array = owned_array(syndrome, checks);
+    keybeam::find_syndrome(matrix, bits.data(), syndrome);
+    return array;
+}
+
 nb::tuple decode_layered(const Integers &row_starts, const Integers &columns,
                          const Integers &shifts, int circulant, int block_columns,
                          const Bytes &syndrome, const Floats &prior_odds, int iteration_limit,
@@ -104,6 +119,9 @@ NB_MODULE(_native, module) {
         .value("AVX512", keybeam::InstructionSet::avx512);
     module.def("is_available", &keybeam::is_available, nb::arg("instruction_set"),
                "Whether this processor has an instruction set.");
+    module.def("find_syndrome", &find_syndrome, nb::arg("row_starts"), nb::arg("columns"),
+               nb::arg("shifts"), nb::arg("circulant"), nb::arg("block_columns"), nb::arg("bits"),
+               "Parity of each check.");
     module.def("decode_layered", &decode_layered, nb::arg("row_starts"), nb::arg("columns"),
                nb::arg("shifts"), nb::arg("circulant"), nb::arg("block_columns"),
                nb::arg("syndrome"), nb::arg("prior_odds"), nb::arg("iteration_limit"),

@@ -11,6 +11,14 @@ class InstructionSet(Enum):
     AVX512 = 2
 
 def is_available(instruction_set: InstructionSet) -> bool: ...
+def find_syndrome(
+    row_starts: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    shifts: NDArray[np.int32],
+    circulant: int,
+    block_columns: int,
+    bits: NDArray[np.uint8],
+) -> NDArray[np.uint8]: ...
 def decode_layered(
     row_starts: NDArray[np.int32],
     columns: NDArray[np.int32],

@@ -18,7 +18,7 @@ from keybeam.distillation.reconciliation.code import CATALOGUE_NAME, Code, matri
 from keybeam.distillation.reconciliation.matrix import QuasiCyclicMatrix
 from keybeam.protocol.numbers import PACKET_BITS
 
-_EXPECTED_EFFICIENCY = 1.14
+_EXPECTED_EFFICIENCY = 1.12
 
 
 def _matrix(plan: CodePlan, generator: np.random.Generator) -> QuasiCyclicMatrix:

@@ -7,7 +7,7 @@ from keybeam.distillation.reconciliation.decoder import decode
 
 __all__ = ["measured_limit"]
 
-_FRAMES = 3
+_FRAMES = 4
 _RESOLUTION = 0.006
 
 

@@ -11,7 +11,12 @@ it was a coarse search, and better ones may be found. High degree 9, for the
 shortest syndromes, was not among those tried: 10 did slightly better at 2 880.
 A Gaussian approximation of density evolution was of no use: at 1 % it predicted
 thresholds a tenth too good, since with one error in a hundred bits the messages
-of a check are far from Gaussian.
+of a check are far from Gaussian. Density evolution without it
+(`density_evolution`, `thresholds`) agrees with the finite codes within 2 %, and
+says that these degrees are close to the best of their kind: a linear programme
+over the degrees 2 to 24 gained 2 % at a syndrome of 9 350 bits, by more columns
+of degree two than rows, of which a code of 100 000 bits kept 0.7 % with 400
+passes and nothing with 100.
 """
 
 from dataclasses import dataclass
@@ -29,11 +34,11 @@ _DEGREE_TWO_PART = 0.9
 """Block columns of degree two for each block row, less one."""
 
 _STEP = 1.06
-_FINE_STEP = 1.03
+_FINE_STEP = 1.02
 """Ratios of the syndrome lengths of neighbouring codes, where the circulant allows it."""
 
-_FINE_RANGE = (8_000, 12_500)
-"""Syndrome lengths with fine steps: those of the error rates of a satellite pass."""
+_FINE_RANGE = (5_000, 36_000)
+"""Syndrome lengths with fine steps: those of error rates from 0.5 % to 6 %."""
 
 _SHORTEST, _LONGEST = 2_880, 63_000
 

@@ -19,7 +19,7 @@ _LIMIT_SPREAD = 0.012
 """Standard deviation, from frame to frame, of the errors a code can stand, as part of them."""
 
 
-def frame_error_limit(estimate: ErrorEstimate, margin: float) -> float:
+def frame_error_limit(estimate: ErrorEstimate, margin: float, doubt: float = 1.0) -> float:
     """Error rate that lies a number of standard deviations above an estimate.
 
     A frame's own errors are binomial around the true rate, and the rate is not exact; also
@@ -31,6 +31,8 @@ def frame_error_limit(estimate: ErrorEstimate, margin: float) -> float:
         Expected error rate.
     margin : float
         Standard deviations to add.
+    doubt : float
+        Weight of the estimate's own deviation among them.
 
     Returns
     -------
@@ -46,12 +48,17 @@ def frame_error_limit(estimate: ErrorEstimate, margin: float) -> float:
         raise DistillationError(f"an error rate lies between 0 and 0.5, not {rate}")
     if not 0 <= deviation < math.inf:
         raise DistillationError(f"an error rate cannot have the deviation {deviation}")
-    variance = rate * (1 - rate) / PACKET_BITS + (_LIMIT_SPREAD * rate) ** 2 + deviation**2
+    variance = rate * (1 - rate) / PACKET_BITS + (_LIMIT_SPREAD * rate) ** 2
+    variance += (doubt * deviation) ** 2
     return max(rate + margin * math.sqrt(variance), 0.0)
 
 
 def choose_code(estimate: ErrorEstimate | float, mode: Mode = Mode.EFFICIENT) -> Code:
-    """Choose the code with the shortest syndrome that suits a mode.
+    """Choose the code that suits a mode.
+
+    Where all has to be in one message, it is the one with the shortest syndrome whose limit is
+    not below the expected errors and their margin; where bits may be asked for later, the one
+    with the longest syndrome whose limit is not above.
 
     Parameters
     ----------
@@ -71,11 +78,12 @@ def choose_code(estimate: ErrorEstimate | float, mode: Mode = Mode.EFFICIENT) ->
     """
     if not isinstance(estimate, ErrorEstimate):
         estimate = ErrorEstimate(estimate, 0.0)
-    limit = frame_error_limit(estimate, mode.margin)
-    for identifier in code_identifiers():
-        if limit <= limit_of(identifier):
-            return code_by_identifier(identifier)
-    raise DistillationError(
-        f"no reconciliation code for an error rate of {estimate.rate:.2%}: "
-        f"frames of up to {limit_of(code_identifiers()[-1]):.2%} can be decoded"
-    )
+    limit = frame_error_limit(estimate, mode.margin, mode.doubt)
+    identifiers = code_identifiers()
+    if limit > limit_of(identifiers[-1]):
+        raise DistillationError(
+            f"no reconciliation code for an error rate of {estimate.rate:.2%}: "
+            f"frames of up to {limit_of(identifiers[-1]):.2%} can be decoded"
+        )
+    enough = next(place for place, code in enumerate(identifiers) if limit <= limit_of(code))
+    return code_by_identifier(identifiers[max(enough - 1, 0) if mode.rounds else enough])

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keybeam.distillation import _native
 from keybeam.distillation.bits import require_bits
 from keybeam.distillation.errors import DistillationError
 from keybeam.distillation.reconciliation.matrix import QuasiCyclicMatrix
@@ -83,7 +84,15 @@ class Code:
         DistillationError
             If the frame is not a bit string of the right length.
         """
-        return self.matrix.syndrome(require_bits(bits, "the frame", self.frame_bits))
+        matrix = self.matrix
+        return _native.find_syndrome(
+            matrix.row_starts,
+            matrix.columns,
+            matrix.shifts,
+            matrix.circulant,
+            matrix.block_columns,
+            require_bits(bits, "the frame", self.frame_bits),
+        )
 
 
 @cache

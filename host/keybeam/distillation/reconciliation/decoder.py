@@ -78,7 +78,7 @@ class FrameDecoder:
         self._code = code
         self._own = require_bits(bits, "the frame", code.frame_bits)
         other = require_bits(syndrome, "the syndrome", code.syndrome_bits)
-        self._pattern = other ^ code.matrix.syndrome(self._own)
+        self._pattern = other ^ code.syndrome(self._own)
         # The errors that the code just stands: frames with fewer are decoded anyway.
         prior = code.limit_qber
         self._prior = np.full(code.frame_bits, prior / (1 - prior), np.float32)

@@ -17,6 +17,7 @@ __all__ = ["Mode", "Reconciled", "reconcile", "wanted_bits"]
 @dataclass(frozen=True)
 class _Settings:
     margin: float
+    doubt: float
     iterations: int
     rounds: int
 
@@ -24,28 +25,34 @@ class _Settings:
 class Mode(Enum):
     """How a frame is reconciled.
 
-    `FAST` and `EFFICIENT` need one message, the syndrome; the first has a longer one that takes
-    few passes to decode. `INTERACTIVE` begins with a shorter syndrome; where that does not do,
-    the receiver asks, a few times at most, for the bits it is least sure of.
+    `EFFICIENT` needs one message, the syndrome. `INTERACTIVE` begins with a shorter one; where
+    that does not do, the receiver asks, a few times at most, for the bits it is least sure of.
 
     Attributes
     ----------
     margin : float
         Standard deviations between the estimated error rate and the limit of the code.
+    doubt : float
+        Weight of the estimate's own deviation in these; none where bits may be asked for, as
+        what they make up for is limited.
     iterations : int
         Passes of the decoder before it gives up, or asks.
     rounds : int
         Most times that bits may be asked for.
     """
 
-    FAST = _Settings(margin=9.0, iterations=25, rounds=0)
-    EFFICIENT = _Settings(margin=2.6, iterations=100, rounds=0)
-    INTERACTIVE = _Settings(margin=-1.0, iterations=50, rounds=6)
+    EFFICIENT = _Settings(margin=2.4, doubt=1.0, iterations=100, rounds=0)
+    INTERACTIVE = _Settings(margin=-1.0, doubt=0.0, iterations=50, rounds=6)
 
     @property
     def margin(self) -> float:
         """See the class."""
         return self.value.margin
+
+    @property
+    def doubt(self) -> float:
+        """See the class."""
+        return self.value.doubt
 
     @property
     def iterations(self) -> int:
@@ -58,14 +65,14 @@ class Mode(Enum):
         return self.value.rounds
 
 
-_FIRST_PART = 0.015
+_FIRST_PART = 0.012
 _GROWTH = 1.5
 
 
 def wanted_bits(code: Code, round_number: int) -> int:
-    """Bits to ask for in a round, which counts from 0: 1.5 % of the syndrome, then half more each.
+    """Bits to ask for in a round, which counts from 0: 1.2 % of the syndrome, then half more each.
 
-    Six rounds together are at most a third of the syndrome.
+    Six rounds together are at most a quarter of the syndrome.
     """
     return int(_FIRST_PART * _GROWTH**round_number * code.syndrome_bits) // 8 * 8
 
