@@ -118,7 +118,8 @@ class Deframer(wiring.Component):
         place = Signal(range(self._body_bytes + 1), init=self._body_bytes)
         byte, take, cut = Signal(8), Signal(), Signal()
         inside = Signal()
-        m.d.comb += inside.eq(place != self._body_bytes)
+        # A cycle late: the next byte is cycles away.
+        m.d.sync += inside.eq(place != self._body_bytes)
         m.d.sync += take.eq(self.valid & (self.first | inside))
         m.d.sync += cut.eq(self.valid & self.first & inside)
         crc16, crc32 = Signal(16), Signal(32)
@@ -201,7 +202,8 @@ class Deframer(wiring.Component):
             self.bad.eq((whole & ~right) | cut),
             self.dropped.eq(whole & right & buffer.overflow),
         ]
-        m.d.comb += [
+        # A cycle late: no byte comes for some cycles after the last of a frame.
+        m.d.sync += [
             buffer.commit.eq(whole & right),
             buffer.discard.eq((whole & ~right) | cut),
         ]

@@ -124,10 +124,11 @@ class Framer(wiring.Component):
             m.d.sync += bits.eq(self.sync << len(bits) - 8 * SYNC_BYTES)
         with m.Elif(at_header):
             m.d.sync += bits.eq(header)
-        with m.Elif(at_byte & placed.payload):
-            m.d.sync += bits[-8:].eq(byte)
         with m.Else():
             m.d.sync += bits.eq(bits << 1)
+            # What is below a byte of payload is never sent, so that it may move on meanwhile.
+            with m.If(at_byte & placed.payload):
+                m.d.sync += bits[-8:].eq(byte)
         return bits[-1], part
 
     def _next_byte(self, m, at_header, at_byte):

@@ -22,7 +22,7 @@ ACCESS_RESULT = data.StructLayout({"value": CSR_DATA_WIDTH, "error": 8})
 
 _EXISTS, _WRITABLE = 1, 2
 
-_GATHER_CYCLES = 8
+_GATHER_CYCLES = 10
 """How long read data are awaited after the strobe: room for three decoders in a row."""
 assert 3 * csr.Decoder.LATENCY + csr.Bridge.LATENCY <= _GATHER_CYCLES
 

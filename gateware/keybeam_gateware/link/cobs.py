@@ -35,22 +35,33 @@ class CobsDecoder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        # What matters of a byte is found out before it is looked at.
+        byte, there = Signal(8), Signal()
+        zero, one, full_code = Signal(), Signal(), Signal()
         # A byte is held back until it is known whether it is the last of its packet.
         held, holding = Signal(8), Signal()
-        left = Signal(8)
+        left, one_left = Signal(8), Signal()
         in_packet, in_block, zero_follows = Signal(), Signal(), Signal()
         taken = self.output.payload
         go = Signal()
         m.d.comb += [
             go.eq(~self.output.valid | self.output.ready),
-            self.input.ready.eq(go),
+            self.input.ready.eq(~there),
         ]
         with m.If(self.output.ready):
             m.d.sync += self.output.valid.eq(0)
-
-        def push(byte):
+        with m.If(~there):
             m.d.sync += [
-                held.eq(byte),
+                byte.eq(self.input.payload),
+                zero.eq(self.input.payload == 0),
+                one.eq(self.input.payload == 1),
+                full_code.eq(self.input.payload == _FULL_CODE),
+                there.eq(self.input.valid),
+            ]
+
+        def push(pushed):
+            m.d.sync += [
+                held.eq(pushed),
                 holding.eq(1),
                 self.output.valid.eq(holding),
                 taken.data.eq(held),
@@ -58,8 +69,9 @@ class CobsDecoder(wiring.Component):
                 taken.broken.eq(0),
             ]
 
-        with m.If(go & self.input.valid):
-            with m.If(self.input.payload == 0):
+        with m.If(go & there):
+            m.d.sync += there.eq(0)
+            with m.If(zero):
                 m.d.sync += [
                     self.output.valid.eq(in_packet),
                     taken.data.eq(held),
@@ -71,16 +83,17 @@ class CobsDecoder(wiring.Component):
                     zero_follows.eq(0),
                 ]
             with m.Elif(in_block):
-                push(self.input.payload)
-                m.d.sync += [left.eq(left - 1), in_block.eq(left != 1)]
+                push(byte)
+                m.d.sync += [left.eq(left - 1), one_left.eq(left == 2), in_block.eq(~one_left)]
             with m.Else():
                 with m.If(zero_follows):
                     push(0)
                 m.d.sync += [
                     in_packet.eq(1),
-                    left.eq(self.input.payload - 1),
-                    in_block.eq(self.input.payload != 1),
-                    zero_follows.eq(self.input.payload != _FULL_CODE),
+                    left.eq(byte - 1),
+                    one_left.eq(byte == 2),
+                    in_block.eq(~one),
+                    zero_follows.eq(~full_code),
                 ]
         return m
 
@@ -109,7 +122,9 @@ class CobsEncoder(wiring.Component):
         byte = self.input.payload
         # The block RAM's own output register, which has no reset.
         fetched = Signal(8, reset_less=True)
-        m.d.sync += fetched.eq(read.data)
+        # Looked at two cycles at least after `place` or `count` has changed.
+        more = Signal()
+        m.d.sync += [fetched.eq(read.data), more.eq(place != count)]
         m.d.comb += [
             write.addr.eq(count),
             write.data.eq(byte.data),
@@ -134,7 +149,7 @@ class CobsEncoder(wiring.Component):
             with m.State("SEND"):
                 m.d.comb += self.output.valid.eq(1)
                 with m.If(self.output.ready):
-                    with m.If(place != count):
+                    with m.If(more):
                         m.next = "FETCH"
                     with m.Else():
                         m.d.sync += [count.eq(0), place.eq(0), trailing.eq(0), ended.eq(trailing)]

@@ -107,7 +107,8 @@ class Commands(wiring.Component):
         connect(m, buffer.output, wiring.flipped(self.answer))
         kind, sequence = Signal(8), Signal(8)
         last_kind, last_sequence, remembered = Signal(8), Signal(8), Signal()
-        body = Signal(PULSE_INDEX_BITS)
+        # What follows: the byte taken in the cycle before is shifted in at the top.
+        body, latest, arrives = Signal(PULSE_INDEX_BITS), Signal(8), Signal()
         # The start of an answer on its way into the buffer, and how many bytes of it are left.
         head, head_left = Signal(64), Signal(range(9))
         consumed, repeated = Signal(), Signal()
@@ -121,7 +122,7 @@ class Commands(wiring.Component):
         fits = self._classify(m, kind)
         byte = self.frame.payload
         access = self.request.payload
-        # Bytes are shifted in at the top: two of them for a read, six for a write.
+        # Two bytes for a read, six for a write.
         m.d.comb += [
             access.write.eq(kind == FrameKind.REGISTER_WRITE),
             access.address.eq(Mux(access.write, body[16:32], body[48:])),
@@ -132,11 +133,13 @@ class Commands(wiring.Component):
             """Accept a byte of the request; the condition that one is there."""
             m.d.comb += self.frame.ready.eq(1)
             with m.If(self.frame.valid):
-                m.d.sync += [body.eq(Cat(body[8:], byte.data)), consumed.eq(byte.last)]
+                m.d.sync += [arrives.eq(1), consumed.eq(byte.last)]
             return self.frame.valid
 
         starts, plains = Signal(_STARTS), []
-        m.d.sync += starts.eq(0)
+        m.d.sync += [starts.eq(0), latest.eq(byte.data), arrives.eq(0)]
+        with m.If(arrives):
+            m.d.sync += body.eq(Cat(body[8:], latest))
 
         def begin(answer_kind, *fields):
             """Answer with these fields as they are in the next cycle."""
@@ -194,6 +197,8 @@ class Commands(wiring.Component):
                     take()
 
             with m.State("GATHER REGISTER"), m.If(take() & byte.last):
+                m.next = "GATHERED REGISTER"
+            with m.State("GATHERED REGISTER"):
                 m.next = "ACCESS"
             with m.State("ACCESS"):
                 m.d.comb += self.request.valid.eq(1)
@@ -211,10 +216,11 @@ class Commands(wiring.Component):
 
             with m.State("FILL"):
                 m.d.comb += [buffer.byte.eq(head[:8]), buffer.append.eq(head_left != 0)]
+                m.d.sync += head.eq(head >> 8)
                 with m.If(starts.any()):
                     pass  # the head comes in this cycle
                 with m.Elif(head_left != 0):
-                    m.d.sync += [head.eq(head >> 8), head_left.eq(head_left - 1)]
+                    m.d.sync += head_left.eq(head_left - 1)
                 with m.Else():
                     m.next = "SEND"
                     if self._streams:
@@ -234,7 +240,9 @@ class Commands(wiring.Component):
                 with m.State("GATHER INDEX"), m.If(take()):
                     m.d.sync += index_place.eq(index_place + 1)
                     with m.If(index_place == _INDEX_BYTES - 1):
-                        m.next = "LOOKUP"
+                        m.next = "GATHERED INDEX"
+                with m.State("GATHERED INDEX"):
+                    m.next = "LOOKUP"
                 with m.State("LOOKUP"):
                     m.d.comb += [self.lookup.valid.eq(1), self.lookup.payload.eq(body)]
                     with m.If(self.lookup.ready):

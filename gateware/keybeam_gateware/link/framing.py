@@ -46,7 +46,7 @@ class FrameChecker(wiring.Component):
         broken, short = Signal(), Signal()
         byte, fresh = Signal(8), Signal()
         crc = Signal(32, init=CRC32_INITIAL)
-        right = Signal()
+        right, fit = Signal(), Signal()
         # The block RAM's own output register, which has no reset.
         fetched = Signal(8, reset_less=True)
         m.d.sync += fetched.eq(read.data)
@@ -81,6 +81,9 @@ class FrameChecker(wiring.Component):
             with m.State("CRC"):
                 m.next = "COMPARE"
             with m.State("COMPARE"):
+                m.next = "DECIDE"
+            with m.State("DECIDE"):
+                m.d.sync += fit.eq(right & ~short & ~broken)
                 m.next = "JUDGE"
             with m.State("JUDGE"):
                 m.d.sync += [
@@ -89,7 +92,7 @@ class FrameChecker(wiring.Component):
                     place.eq(0),
                     self.length.eq(count - _CRC_BYTES),
                 ]
-                with m.If(right & ~short & ~broken):
+                with m.If(fit):
                     m.d.sync += self.accepted.eq(1)
                     m.next = "FETCH"
                 with m.Else():

@@ -57,14 +57,18 @@ class UartReceiver(wiring.Component):
         bits = Signal(range(_DATA_BITS + 1))
         byte = Signal(_DATA_BITS)
         sample = Signal()
-        m.d.comb += sample.eq(timer == 0)
-        m.d.sync += [timer.eq(timer - 1), self.broken.eq(0), self.lost.eq(0)]
+        m.d.sync += [
+            timer.eq(timer - 1),
+            sample.eq(timer == 1),
+            self.broken.eq(0),
+            self.lost.eq(0),
+        ]
         with m.If(self.output.ready):
             m.d.sync += self.output.valid.eq(0)
 
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += timer.eq(self._divisor // 2 - 1)
+                m.d.sync += [timer.eq(self._divisor // 2 - 1), sample.eq(0)]
                 with m.If(~line):
                     m.next = "START"
             with m.State("START"), m.If(sample):

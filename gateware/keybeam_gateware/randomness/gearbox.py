@@ -29,9 +29,8 @@ class Gearbox(wiring.Component):
         Words taken. `input.ready` does not depend on `output.ready`.
     output : Out(stream.Signature(random_layout(output_width)))
         Words given; comes from registers. Live if all words are that any of its bits is from.
-    flush : In(1)
-        Drop all bits but those of a word that is offered already and not taken in this cycle,
-        and take none.
+    clear : In(1)
+        Drop all bits, and take none: a word that is offered is withdrawn.
     """
 
     def __init__(self, input_width: int, output_width: int) -> None:
@@ -50,7 +49,7 @@ class Gearbox(wiring.Component):
             {
                 "input": In(stream.Signature(random_layout(input_width))),
                 "output": Out(stream.Signature(random_layout(output_width))),
-                "flush": In(1),
+                "clear": In(1),
             }
         )
 
@@ -59,7 +58,7 @@ class Gearbox(wiring.Component):
         held, live, level = self._held, self._live, self._level
         accept, give = Signal(), Signal()
         m.d.comb += [
-            self.input.ready.eq((level <= self._threshold) & ~self.flush),
+            self.input.ready.eq((level <= self._threshold) & ~self.clear),
             self.output.valid.eq(level >= self._given),
             self.output.payload.bits.eq(held[: self._given * self._unit]),
             self.output.payload.live.eq(live[: self._given].all()),
@@ -70,8 +69,8 @@ class Gearbox(wiring.Component):
         rest = Signal.like(level)
         m.d.comb += rest.eq(Mux(give, level - self._given, level))
         m.d.sync += level.eq(Mux(accept, rest + self._taken, rest))
-        with m.If(self.flush):
-            m.d.sync += level.eq(Mux(self.output.valid & ~give, self._given, 0))
+        with m.If(self.clear):
+            m.d.sync += level.eq(0)
         with m.If(give):
             m.d.sync += [held.eq(held >> self._given * self._unit), live.eq(live >> self._given)]
         with m.If(accept), m.Switch(rest):

@@ -1,6 +1,6 @@
 """Random words that the host writes, for replay and tests."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -8,6 +8,7 @@ from keybeam.randomness import WORD_BITS
 from keybeam_gateware.randomness.gearbox import Gearbox
 from keybeam_gateware.randomness.layouts import random_layout
 from keybeam_gateware.randomness.word_fifo import WordFifo
+from keybeam_gateware.stream_buffer import StreamBuffer
 
 __all__ = ["HOST_WORDS", "HOST_WORD_BITS", "HostWords"]
 
@@ -46,27 +47,31 @@ class HostWords(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.queue = queue = WordFifo(HOST_WORD_BITS, depth=HOST_WORDS)
+        # Two queues in lock-step: a block RAM of 32 bits has no register at half of its outputs.
+        queues = [WordFifo(WORD_BITS, depth=HOST_WORDS) for _ in range(HOST_WORD_BITS // WORD_BITS)]
         m.submodules.gearbox = gearbox = Gearbox(HOST_WORD_BITS, WORD_BITS)
-        # A word stands in a register between queue and gearbox, so that neither waits for the
-        # other within a cycle; 32 bits every second cycle are as many as a chip gives.
-        held, waits = Signal(HOST_WORD_BITS), Signal()
-        with m.If(gearbox.input.ready):
-            m.d.sync += waits.eq(0)
-        with m.If(queue.output.valid & queue.output.ready):
-            m.d.sync += [held.eq(queue.output.payload), waits.eq(1)]
-        with m.If(self.clear):
-            m.d.sync += waits.eq(0)
+        m.submodules.waiting = waiting = StreamBuffer(HOST_WORD_BITS)
+        m.submodules.offered = offered = StreamBuffer(random_layout(WORD_BITS))
+        for number, queue in enumerate(queues):
+            m.submodules[f"queue_{number}"] = queue
+            m.d.comb += [
+                queue.word.eq(self.word.word_select(number, WORD_BITS)),
+                queue.arrives.eq(self.write),
+                queue.clear.eq(self.clear),
+                queue.output.ready.eq(waiting.input.ready),
+            ]
         m.d.comb += [
-            queue.word.eq(self.word),
-            queue.arrives.eq(self.write),
-            queue.clear.eq(self.clear),
-            gearbox.flush.eq(self.clear),
-            gearbox.input.valid.eq(waits),
-            gearbox.input.payload.bits.eq(held),
-            queue.output.ready.eq(~waits),
-            self.level.eq(queue.level),
-            self.dropped.eq(queue.dropped),
+            waiting.input.valid.eq(queues[0].output.valid),
+            waiting.input.payload.eq(Cat(queue.output.payload for queue in queues)),
+            waiting.clear.eq(self.clear),
+            gearbox.clear.eq(self.clear),
+            gearbox.input.valid.eq(waiting.output.valid),
+            gearbox.input.payload.bits.eq(waiting.output.payload),
+            waiting.output.ready.eq(gearbox.input.ready),
+            offered.clear.eq(self.clear),
+            self.level.eq(queues[0].level),
+            self.dropped.eq(queues[0].dropped),
         ]
-        connect(m, gearbox.output, flipped(self.output))
+        connect(m, gearbox.output, offered.input)
+        connect(m, offered.output, flipped(self.output))
         return m

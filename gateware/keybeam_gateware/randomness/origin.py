@@ -2,12 +2,13 @@
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect
 
 from keybeam.protocol.modes import RandomOrigin
 from keybeam.randomness import WORD_BITS
 from keybeam_gateware.randomness.layouts import CHIP_NAMES, random_layout
 from keybeam_gateware.randomness.word_fifo import WordFifo
+from keybeam_gateware.stream_buffer import StreamBuffer
 
 __all__ = ["ORIGIN_BITS", "OriginSelector"]
 
@@ -70,6 +71,7 @@ class OriginSelector(wiring.Component):
         super().__init__()
         # What a proof has to see.
         self._queues = [WordFifo(random_layout(WORD_BITS), depth=_PAIR_DEPTH) for _ in CHIP_NAMES]
+        self._next = [StreamBuffer(random_layout(WORD_BITS)) for _ in CHIP_NAMES]
         self._changing, self._left = Signal(), Signal(range(_FLUSH_CYCLES), init=_FLUSH_CYCLES - 1)
 
     def elaborate(self, platform):
@@ -112,14 +114,17 @@ class OriginSelector(wiring.Component):
         """Exclusive-or of the words of both chips, and whether there is one."""
         used = Signal()
         m.d.sync += used.eq((self.in_use == RandomOrigin.BOTH) & ~self.flush)
-        for name, queue in zip(CHIP_NAMES, self._queues, strict=True):
+        for name, queue, following in zip(CHIP_NAMES, self._queues, self._next, strict=True):
             m.submodules[f"queue_{name}"] = queue
+            m.submodules[f"next_{name}"] = following
+            connect(m, queue.output, following.input)
             m.d.comb += [
                 queue.word.eq(getattr(self, name)),
                 queue.arrives.eq(getattr(self, f"{name}_valid")),
                 queue.clear.eq(~used),
+                following.clear.eq(~used),
             ]
-        first, second = (queue.output for queue in self._queues)
+        first, second = (following.output for following in self._next)
         paired, valid = Signal(random_layout(WORD_BITS)), Signal()
         m.d.comb += [
             valid.eq(first.valid & second.valid),

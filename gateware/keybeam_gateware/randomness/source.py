@@ -30,6 +30,7 @@ from keybeam_gateware.randomness.registers import (
 from keybeam_gateware.randomness.statistics import FirstOffender, WaterMarks, count_events
 from keybeam_gateware.randomness.word_fifo import WordFifo
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
+from keybeam_gateware.stream_buffer import StreamBuffer
 
 __all__ = ["FIFO_WORDS", "RandomSource"]
 
@@ -120,7 +121,10 @@ class RandomSource(wiring.Component):
         sources = {name: self._check(m, name, pulse_index) for name in SOURCE_NAMES}
         m.submodules.origin = origin = OriginSelector()
         m.submodules.fifo = fifo = WordFifo(random_layout(WORD_BITS), depth=FIFO_WORDS)
+        m.submodules.waiting = waiting = StreamBuffer(random_layout(WORD_BITS))
         m.submodules.gearbox = gearbox = Gearbox(WORD_BITS, self._output_width)
+        m.submodules.offered = offered = StreamBuffer(random_layout(self._output_width))
+        flush = delayed(m, origin.flush, 1)
         m.d.comb += origin.asked.eq(registers.origin.f.origin.data)
         for name, source in sources.items():
             m.d.comb += [
@@ -132,14 +136,18 @@ class RandomSource(wiring.Component):
             fifo.word.eq(origin.word),
             fifo.arrives.eq(origin.word_valid),
             fifo.half.eq(~self.running),
-            fifo.clear.eq(origin.flush),
-            gearbox.flush.eq(origin.flush),
-            self.random.valid.eq(gearbox.output.valid),
-            self.random.payload.eq(gearbox.output.payload.bits),
-            gearbox.output.ready.eq(self.random.ready),
+            fifo.clear.eq(flush),
+            waiting.clear.eq(flush),
+            gearbox.clear.eq(flush),
+            offered.flush.eq(flush),
+            self.random.valid.eq(offered.output.valid),
+            self.random.payload.eq(offered.output.payload.bits),
+            offered.output.ready.eq(self.random.ready),
         ]
-        connect(m, fifo.output, gearbox.input)
-        self._judge(m, sources, origin, gearbox)
+        connect(m, fifo.output, waiting.input)
+        connect(m, waiting.output, gearbox.input)
+        connect(m, gearbox.output, offered.input)
+        self._judge(m, sources, origin, offered.output)
         self._count(m, pulse_index, origin, fifo)
         return m
 
@@ -221,10 +229,10 @@ class RandomSource(wiring.Component):
         ]
         connect(m, host.output, origin.host)
 
-    def _judge(self, m, sources, origin, gearbox):
+    def _judge(self, m, sources, origin, offered):
         """Say whether bits are fit for keys, and stop them on an alarm."""
         status = self._registers.status.f
-        stopped, released, injecting = Signal(), Signal(), Signal()
+        stopped, released, injecting, coming = Signal(), Signal(), Signal(), Signal()
         used = Signal(len(RandomOrigin))
         with m.Switch(origin.in_use):
             for number, names in _SOURCES_OF_ORIGIN.items():
@@ -242,13 +250,11 @@ class RandomSource(wiring.Component):
         m.d.sync += [
             self.alarm.eq(stopped),
             injecting.eq(Cat(source.injecting for source in sources.values()).any()),
+            coming.eq(released & ~origin.flush),
         ]
-        offered = gearbox.output
         m.d.comb += [
             origin.stop.eq(self.alarm),
-            self.live.eq(
-                Mux(offered.valid, offered.payload.live, released & ~origin.flush) & ~injecting
-            ),
+            self.live.eq(Mux(offered.valid, offered.payload.live, coming) & ~injecting),
             status.origin.r_data.eq(origin.in_use),
             status.live.r_data.eq(self.live),
             status.alarm.r_data.eq(self.alarm),

@@ -141,24 +141,25 @@ class Timebase(wiring.Component):
         m.d.sync += [
             samples.eq(self.pps),
             before.eq(samples[-1]),
-            word.eq(Cat(self.time.cycle, self.time.frame)),
+            word.eq(delayed(m, Cat(self.time.cycle, self.time.frame), 1)),
         ]
         rising = samples & ~Cat(before, samples[:-1])
         edge = Signal()
         slot = Signal(_SLOT_BITS)
-        m.d.comb += edge.eq(rising.any())
+        m.d.sync += edge.eq(rising.any())
         for place in reversed(range(SYMBOLS_PER_WORD)):
             with m.If(rising[place]):
-                m.d.comb += slot.eq(place)
+                m.d.sync += slot.eq(place)
 
-        # Slots from the edge to slot 0 of this cycle; an edge is seen one cycle after it came.
+        # Slots from the edge to slot 0 of this cycle; an edge is seen two cycles after it came.
         seen = Signal()
         lead = Signal.like(self.start.pps_lead)
-        m.d.sync += seen.eq(self.run & ~self.time.running & (seen | edge))
+        asked = delayed(m, self.run, 1)
+        m.d.sync += seen.eq(self.run & asked & ~self.time.running & (seen | edge))
         with m.If(edge):
             m.d.sync += self.start.pps_index.eq(Cat(slot, word))
         with m.If(edge & ~seen):
-            m.d.sync += lead.eq(2 * SYMBOLS_PER_WORD - slot)
+            m.d.sync += lead.eq(3 * SYMBOLS_PER_WORD - slot)
         with m.Else():
             m.d.sync += lead.eq(lead + SYMBOLS_PER_WORD)
         with m.If(self.time.first):

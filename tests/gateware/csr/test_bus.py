@@ -104,7 +104,7 @@ def test_registers_hold_what_is_written_and_are_read_whole(levels):
         await ctx.tick()
         ctx.set(strobe, 0)
         seen = [ctx.get(board.bus.r_data)]
-        for _ in range(8):
+        for _ in range(latency):
             await ctx.tick()
             seen.append(ctx.get(board.bus.r_data))
         assert not any(word for place, word in enumerate(seen) if place != latency - 1)

@@ -14,6 +14,7 @@ from cocotb.triggers import RisingEdge
 
 from keybeam.protocol.modes import RandomOrigin
 from keybeam.randomness import TRAINING_PATTERN
+from keybeam_gateware import csr
 
 SETTINGS = json.loads(os.environ["RANDOM_SOURCE"])
 REGISTERS = SETTINGS["registers"]
@@ -95,7 +96,7 @@ class Source:
             self.dut.bus__w_stb.value = 1
             await RisingEdge(self.dut.clk)
         self.dut.bus__w_stb.value = 0
-        await self.wait(3)
+        await self.wait(csr.Bridge.LATENCY + 1)
 
     async def read(self, name):
         """Fields of a register."""
@@ -107,7 +108,7 @@ class Source:
             await RisingEdge(self.dut.clk)
             self.dut.bus__r_stb.value = 0
             # Data stand for one cycle, some cycles later, and are 0 in every other.
-            for _ in range(5):
+            for _ in range(csr.Bridge.LATENCY + 2):
                 await RisingEdge(self.dut.clk)
                 number |= int(self.dut.bus__r_data.value) << 32 * word
         fields = {
@@ -338,7 +339,7 @@ async def each_injected_fault_raises_its_alarm_and_stops_the_bits(dut):
             await source.wait(1)
             cycles += 1
             assert cycles < 2000, f"fault {fault} was not found"
-        await source.wait(2)
+        await source.wait(3)
         taken = len(source.taken)
         await source.wait(50)
         assert len(source.taken) == taken, "nothing passes in a hard stop"
@@ -435,8 +436,8 @@ async def room_for_the_host_is_told_and_overflow_is_flagged(dut):
     for number in range(30):
         await source.write("host_word", word=number)
     fifo = await source.read("host_fifo")
-    # One word or two have gone on already.
-    assert 27 <= fifo.level <= 30
+    # Some words have gone on already.
+    assert 24 <= fifo.level <= 30
     assert fifo.level + fifo.free == 512
     dut.bus__addr.value = REGISTERS["host_word"][0]
     dut.bus__w_stb.value = 1

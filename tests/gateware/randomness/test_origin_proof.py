@@ -81,16 +81,18 @@ class TellsTheTruth(Elaboratable):
             Assert(selector._changing | whole),
             Assert(~selector._changing | whole | ~selector.word_valid),
         ]
-        for queue, name in zip(selector._queues, "ab", strict=True):
-            self._inside(m, queue, name)
+        for queue, following, name in zip(selector._queues, selector._next, "ab", strict=True):
+            self._inside(m, queue, following, name)
         return m
 
-    def _inside(self, m, queue, name):
+    def _inside(self, m, queue, following, name):
         """What holds in the queues of the pairs, for the induction."""
         stored, depth = queue._stored, queue._depth
         other = "ab".replace(name, "")
-        words = [queue._fetched, queue._nearer, *queue._queue]
-        valid = [queue._fetched_valid, queue._nearer_valid]
+        words = [following.output.payload, following.spare]
+        valid = [following.output.valid, following.spare_valid]
+        words += [queue._fetched, queue._nearer, *queue._queue]
+        valid += [queue._fetched_valid, queue._nearer_valid]
         valid += [queue._waiting > place for place in range(len(queue._queue))]
         for address, port in enumerate(self._rows[name]):
             offset = Signal(range(depth), name=f"offset_{name}_{address}")

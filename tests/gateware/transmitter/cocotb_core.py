@@ -118,7 +118,7 @@ class Core:
             w_stb.value = 1
             await RisingEdge(self.dut.clk)
         w_stb.value = 0
-        await RisingEdge(self.dut.clk)
+        await ClockCycles(self.dut.clk, csr.Bridge.LATENCY - 1)
 
     async def read(self, name):
         (addr, _, _, r_stb, r_data), (address, size) = self.bus(name)

@@ -123,15 +123,15 @@ def test_starts_at_the_border_after_an_edge_in_any_slot(bench, place):
             elapsed += 4
             # Another edge before the start, where there is time for one.
             ctx.set(dut.pps, 0 if elapsed < 8 else 0b1111)
-            if elapsed >= 12 and first_index is None:
+            if elapsed >= 16 and first_index is None:
                 first_index = ctx.get(dut.start.pps_index)
             assert elapsed <= 8 * CYCLES
         await ctx.tick().repeat(2)
         found.append((ctx.get(dut.time.frame), ctx.get(dut.time.cycle)))
         assert ctx.get(dut.start.pps_lead) == elapsed
         assert first_index == index
-        assert elapsed >= 4 * 4 - slot
-        assert elapsed <= 4 * CYCLES + 4 * 4
+        assert elapsed >= 5 * 4 - slot
+        assert elapsed <= 4 * CYCLES + 5 * 4
         assert not ctx.get(dut.start.armed)
 
     bench.run(dut, drive)

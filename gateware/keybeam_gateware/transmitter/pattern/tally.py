@@ -10,6 +10,9 @@ from keybeam_gateware.transmitter.pattern.layouts import SPACING_BITS
 
 __all__ = ["FirstOffender", "PulseCounter"]
 
+_LOW_BITS = 24
+"""Bits of the count that are added in one cycle."""
+
 
 class FirstOffender(wiring.Component):
     """Keeps the pulse index of the first event since a flag was cleared.
@@ -62,5 +65,13 @@ class PulseCounter(wiring.Component):
         m = Module()
         more = Signal(3)
         several = Mux(self.spacing == 0, 4, Mux(self.spacing == 1, 2, 1))
-        m.d.sync += [more.eq(Mux(self.count, several, 0)), self.pulses.eq(self.pulses + more)]
+        # The carry into the upper part waits for a cycle, and with it the lower part.
+        low, high, carry = Signal(_LOW_BITS), Signal(len(self.pulses) - _LOW_BITS), Signal()
+        m.d.sync += [
+            more.eq(Mux(self.count, several, 0)),
+            Cat(low, carry).eq(low + more),
+            self.pulses[:_LOW_BITS].eq(low),
+            high.eq(high + carry),
+        ]
+        m.d.comb += self.pulses[_LOW_BITS:].eq(high)
         return m

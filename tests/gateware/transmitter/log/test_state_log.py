@@ -5,6 +5,7 @@ import pytest
 from log_model import LogModel, interesting_index
 
 from keybeam.protocol.link import LookupStatus
+from keybeam_gateware import csr
 from keybeam_gateware.transmitter.log import (
     DDR3_LINE_WORDS,
     GUARD_WORDS,
@@ -223,7 +224,7 @@ async def read_register(ctx, dut, name):
         ctx.set(dut.bus.r_stb, 1)
         await ctx.tick()
         ctx.set(dut.bus.r_stb, 0)
-        await ctx.tick()
+        await ctx.tick().repeat(csr.Bridge.LATENCY - 1)
         value |= ctx.get(dut.bus.r_data) << 32 * number
         await ctx.tick()
     return value

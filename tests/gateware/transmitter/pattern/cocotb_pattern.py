@@ -35,14 +35,15 @@ from keybeam.protocol.symbols import (
     default_symbol_table,
     symbol_table,
 )
+from keybeam_gateware import csr
 
 CONTENT = json.loads(os.environ["KEYBEAM_PATTERN"])
 ADDRESSES, PLACES = CONTENT["addresses"], CONTENT["places"]
 BITS, STEP = CONTENT["random_bits"], CONTENT["step"]
 START = 0x1234_5678_9ABC
 PERIOD_PS = 6400
-READ_CYCLES = 4
-SETTLE_CYCLES = 6
+READ_CYCLES = csr.Bridge.LATENCY + 2
+SETTLE_CYCLES = csr.Bridge.LATENCY + 4
 """Cycles after which a read finds what was written."""
 TAKEN, VALID = PLACES["taken"][0], PLACES["valid"][0]
 FLAGS = {"underflow": 1, "unfit": 2, "fault": 4, "refused": 8}
@@ -429,7 +430,7 @@ async def lanes_are_switched_off_at_once(dut):
     assert [Trace(bench.trace, PLACES)[name][-1] for name in names] == [15, 0, 0, 15, 15, 0, 0, 0]
     await bench.write("lane_0", 0)
     await bench.write("serial_lane", 0)
-    await bench.cycles(3)
+    await bench.cycles(4)
     bench.trace.clear()
     await bench.cycles(FRAME_CYCLES)
     # Other settings, and switching on, wait until the pattern has stopped.
