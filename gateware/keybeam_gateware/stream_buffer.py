@@ -25,13 +25,13 @@ class StreamBuffer(wiring.Component):
     Members
     -------
     input : In(stream.Signature(shape))
-        Items; `ready` is from a register, but for `flush` and `clear`.
+        Items; `ready` is from a register.
     output : Out(stream.Signature(shape))
         The same items; `valid` and `payload` are from registers.
     flush : In(1)
-        Drop what is not offered yet, and take nothing.
+        Drop what is not offered yet, and what is taken in this cycle.
     clear : In(1)
-        Drop all, and take nothing: what is offered is withdrawn.
+        Drop all that is held, and what is taken in this cycle: what is offered is withdrawn.
     """
 
     def __init__(self, shape) -> None:
@@ -50,8 +50,8 @@ class StreamBuffer(wiring.Component):
         offered = self.output
         accept, moves = Signal(), Signal()
         m.d.comb += [
-            self.input.ready.eq(~(self.spare_valid | self.flush | self.clear)),
-            accept.eq(self.input.valid & self.input.ready),
+            self.input.ready.eq(~self.spare_valid),
+            accept.eq(self.input.valid & ~self.spare_valid & ~self.flush),
             moves.eq(offered.ready | ~offered.valid),
         ]
         with m.If(~self.spare_valid):

@@ -22,7 +22,7 @@ from keybeam_gateware.line.serial_crc import SerialCRC
 
 __all__ = ["FRAMER_LATENCY", "PAYLOAD_BUFFER_BYTES", "Framer"]
 
-FRAMER_LATENCY = 5
+FRAMER_LATENCY = 6
 """Cycles from `Framer.cycle` to `Framer.line`."""
 
 PAYLOAD_BUFFER_BYTES = 2048
@@ -42,7 +42,7 @@ class Framer(wiring.Component):
 
     Header flags and payload length are what they are at the end of the sync
     word; a frame takes as many payload bytes as wait then. Each stage of the
-    line has a cycle: part of the frame, plain bit, CRC-16, CRC-32, scrambler.
+    line has a cycle: what begins, part of the frame, plain bit, CRC-16, CRC-32, scrambler.
 
     Members
     -------
@@ -98,22 +98,23 @@ class Framer(wiring.Component):
     def _plain(self, m):
         """Bits before check sums and scrambling, and the part each belongs to."""
         cycle = self.cycle
+        begins, at_eighth = Signal(_PART), Signal()
+        m.d.sync += [
+            begins.sync.eq(cycle == 0),
+            begins.header.eq(cycle == _HEADER_START),
+            begins.check.eq(cycle == _CHECK_START),
+            begins.payload.eq(cycle == _PAYLOAD_START),
+            begins.end.eq(cycle == _END_START),
+            at_eighth.eq(cycle[:3] == _PAYLOAD_START % 8),
+        ]
         at_sync, at_header, at_byte = Signal(), Signal(), Signal()
         placed, part = Signal(_PART), Signal(_PART)
-        with m.If(cycle == 0):
-            m.d.sync += placed.eq(_PART.const({"sync": 1}))
-        with m.Elif(cycle == _HEADER_START):
-            m.d.sync += placed.eq(_PART.const({"header": 1}))
-        with m.Elif(cycle == _CHECK_START):
-            m.d.sync += placed.eq(_PART.const({"check": 1}))
-        with m.Elif(cycle == _PAYLOAD_START):
-            m.d.sync += placed.eq(_PART.const({"payload": 1}))
-        with m.Elif(cycle == _END_START):
-            m.d.sync += placed.eq(_PART.const({"end": 1}))
+        with m.If(begins.as_value().any()):
+            m.d.sync += placed.eq(begins)
         m.d.sync += [
-            at_sync.eq(cycle == 0),
-            at_header.eq(cycle == _HEADER_START),
-            at_byte.eq(cycle[:3] == _PAYLOAD_START % 8),
+            at_sync.eq(begins.sync),
+            at_header.eq(begins.header),
+            at_byte.eq(at_eighth),
             part.eq(placed),
         ]
 

@@ -137,12 +137,12 @@ class Commands(wiring.Component):
             return self.frame.valid
 
         starts, plains = Signal(_STARTS), []
-        m.d.sync += [starts.eq(0), latest.eq(byte.data), arrives.eq(0)]
+        m.d.sync += [latest.eq(byte.data), arrives.eq(0)]
         with m.If(arrives):
             m.d.sync += body.eq(Cat(body[8:], latest))
 
         def begin(answer_kind, *fields):
-            """Answer with these fields as they are in the next cycle."""
+            """Answer with these fields, as they are when the buffer is filled."""
             m.d.sync += starts[len(plains)].eq(1)
             plains.append(Cat(Const(answer_kind, 8), sequence, *fields))
 
@@ -216,9 +216,8 @@ class Commands(wiring.Component):
 
             with m.State("FILL"):
                 m.d.comb += [buffer.byte.eq(head[:8]), buffer.append.eq(head_left != 0)]
-                m.d.sync += head.eq(head >> 8)
                 with m.If(starts.any()):
-                    pass  # the head comes in this cycle
+                    m.d.sync += starts.eq(0)  # the head is there in the next cycle
                 with m.Elif(head_left != 0):
                     m.d.sync += head_left.eq(head_left - 1)
                 with m.Else():
@@ -272,6 +271,7 @@ class Commands(wiring.Component):
                             Const(0, 16),
                         )
                         m.next = "FILL"
+        m.d.sync += head.eq(head >> 8)
         for start, plain in zip(starts, plains, strict=False):
             with m.If(start):
                 m.d.sync += [head.eq(plain), head_left.eq(len(plain) // 8)]

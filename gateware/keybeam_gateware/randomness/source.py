@@ -131,7 +131,10 @@ class RandomSource(wiring.Component):
                 getattr(origin, name).eq(source.word),
                 getattr(origin, f"{name}_valid").eq(source.word_valid),
             ]
-        self._take_host_words(m, origin, fifo)
+        # One for all who look at it from afar.
+        level = Signal.like(fifo.level)
+        m.d.sync += level.eq(fifo.level)
+        self._take_host_words(m, origin, level)
         m.d.comb += [
             fifo.word.eq(origin.word),
             fifo.arrives.eq(origin.word_valid),
@@ -148,7 +151,7 @@ class RandomSource(wiring.Component):
         connect(m, waiting.output, gearbox.input)
         connect(m, gearbox.output, offered.input)
         self._judge(m, sources, origin, offered.output)
-        self._count(m, pulse_index, origin, fifo)
+        self._count(m, pulse_index, origin, fifo, level)
         return m
 
     def _check(self, m, name, pulse_index):
@@ -208,7 +211,7 @@ class RandomSource(wiring.Component):
             self._registers.first_alarm[name].f.pulse_index.r_data.eq(first.first),
         ]
 
-    def _take_host_words(self, m, origin, fifo):
+    def _take_host_words(self, m, origin, fifo_level):
         """Words of the host wait until there is much room."""
         registers = self._registers
         m.submodules.host = host = HostWords()
@@ -225,7 +228,7 @@ class RandomSource(wiring.Component):
             level.eq(host.level),
             host.clear.eq(self._command("clear_host") | leaves),
             registers.host_fifo.f.free.r_data.eq(HOST_WORDS - host.level),
-            origin.room.eq(fifo.level < FIFO_WORDS // 4),
+            origin.room.eq(fifo_level < FIFO_WORDS // 4),
         ]
         connect(m, host.output, origin.host)
 
@@ -261,7 +264,7 @@ class RandomSource(wiring.Component):
             self._registers.origins_used.f.origins.r_data.eq(used),
         ]
 
-    def _count(self, m, pulse_index, origin, fifo):
+    def _count(self, m, pulse_index, origin, fifo, level):
         """Counters, flags, marks and first offenders."""
         registers = self._registers
         flags = registers.flags.f
@@ -298,9 +301,9 @@ class RandomSource(wiring.Component):
 
         m.submodules.marks = marks = WaterMarks(FIFO_WORDS)
         m.d.comb += [
-            marks.level.eq(fifo.level),
+            marks.level.eq(level),
             marks.clear.eq(self._command("clear_marks")),
-            registers.level.f.level.r_data.eq(fifo.level),
+            registers.level.f.level.r_data.eq(level),
             registers.level.f.low.r_data.eq(marks.low),
             registers.level.f.high.r_data.eq(marks.high),
         ]
