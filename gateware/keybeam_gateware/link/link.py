@@ -106,7 +106,9 @@ class Link(wiring.Component):
         connect(m, access.result, commands.result)
         connect(m, access.bus, flipped(self.bus))
         if self._transmitter_streams:
-            connect(m, commands.lookup, flipped(self.lookup))
+            m.submodules.indices = indices = RegisterStage(unsigned(PULSE_INDEX_BITS))
+            connect(m, commands.lookup, indices.input)
+            connect(m, indices.output, flipped(self.lookup))
             connect(m, flipped(self.symbol), commands.symbol)
             connect(m, commands.payload, flipped(self.payload))
             m.d.comb += commands.payload_free.eq(self.payload_free)
