@@ -80,7 +80,8 @@ class WordFifo(wiring.Component):
         write, read = self._memory.write_port(), self._memory.read_port(domain="comb")
         accept, fetch, taken = Signal(), Signal(), Signal()
         m.d.comb += [
-            accept.eq(self.arrives & self._room & ~self.clear),
+            # Whether or not all is dropped in this cycle.
+            accept.eq(self.arrives & self._room),
             self.dropped.eq(self.arrives & ~self._room & ~self.clear),
             write.en.eq(accept),
             write.addr.eq(self._write_address),
