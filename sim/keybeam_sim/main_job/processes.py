@@ -39,6 +39,14 @@ class _Child:
             text=True,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the children
         )
+        self.error_reader = threading.Thread(target=self._read_errors, daemon=True)
+        self.error_reader.start()
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        with contextlib.closing(self.process.stderr) as lines:
+            for line in lines:
+                self.last_error_line = line.strip() or self.last_error_line
 
 
 class Children:
@@ -61,8 +69,7 @@ class Children:
         """Start ``python ARGUMENTS`` under a name that errors are told by."""
         child = _Child(name, arguments)
         self._children.append(child)
-        for reader in (self._read_output, self._read_errors):
-            threading.Thread(target=reader, args=(child,), daemon=True).start()
+        threading.Thread(target=self._read_output, args=(child,), daemon=True).start()
 
     def _read_output(self, child: _Child) -> None:
         assert child.process.stdout is not None
@@ -70,12 +77,6 @@ class Children:
             for line in lines:
                 self._events.put((child, line.rstrip("\n")))
         self._events.put((child, None))
-
-    def _read_errors(self, child: _Child) -> None:
-        assert child.process.stderr is not None
-        with contextlib.closing(child.process.stderr) as lines:
-            for line in lines:
-                child.last_error_line = line.strip() or child.last_error_line
 
     def lines(self, timeout_s: float) -> Iterator[OutputLine]:
         """Lines of all children in the order they came, until all have ended.
@@ -109,6 +110,8 @@ class Children:
         status = child.process.wait(timeout=_GRACE_S)
         if status == 0:
             return
+        # Its end may be known before its last words are; who else holds the pipe is not waited for.
+        child.error_reader.join(timeout=_GRACE_S)
         reason = child.last_error_line.removeprefix("keybeam: ")
         if status < 0:
             reason = f"ended by signal {signal.Signals(-status).name}"
