@@ -36,6 +36,11 @@ flags (zero without FRAME record); whether a FRAME record came; whether the head
 whether the time is the flywheel's; whether sync words may have been lost just before."""
 
 _COUNTER_MASK = np.uint64((1 << FRAME_COUNTER_BITS) - 1)
+_NO_SYNCS, _NO_TIMES = np.empty(0, SYNC_DTYPE), np.empty(0, np.int64)
+
+# As plain numbers: an enumeration's member is slow to look up, and slow to compare arrays with.
+_SYNC, _FRAME, _PPS = int(RecordType.SYNC), int(RecordType.FRAME), int(RecordType.PPS)
+_GAP_BEGIN, _GAP_END = int(RecordType.GAP_BEGIN), int(RecordType.GAP_END)
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ class RecordDecoder:
         self.lost = 0
         self._channels = channels
         self._stream = StreamTime()
-        self._sync = np.empty(0, SYNC_DTYPE)
+        self._sync = _NO_SYNCS
         self._after_gap = False
         self._open: dict[int, int] = {}
         self._link_loss: tuple[int, int] | None = None
@@ -142,6 +147,8 @@ class RecordDecoder:
         tags, places, times, first_time, self._stream = split_records(
             records, self._channels, self._stream
         )
+        if places.size == 0 and self._link_loss is None:
+            return DecodedChunk(tags, _NO_SYNCS, _NO_TIMES, (), self._lower_bound())
         others = records[places]
         types, channels = record_type(others), record_channel(others)
         held = self._sync
@@ -152,8 +159,8 @@ class RecordDecoder:
             breaks.insert(0, 0)
             self._link_loss = None
         syncs = self._join(types, channels, others, times, breaks, held)
-        bound = int(self._sync["time"][0]) if self._sync.size else self._stream.ordered
-        return DecodedChunk(tags, syncs, times[types == RecordType.PPS], tuple(gaps), bound)
+        pps = times[types == _PPS]
+        return DecodedChunk(tags, syncs, pps, tuple(gaps), self._lower_bound())
 
     def finish(self) -> DecodedChunk:
         """Give what is still held: a sync word that waits for its FRAME, gaps that are open."""
@@ -161,11 +168,15 @@ class RecordDecoder:
         gaps = [Gap(channel, begin, now, 0) for channel, begin in self._open.items()]
         if self._link_loss is not None:
             gaps.append(Gap(None, self._link_loss[0], now, self._link_loss[1]))
-        syncs, self._sync = self._sync, np.empty(0, SYNC_DTYPE)
+        syncs, self._sync = self._sync, _NO_SYNCS
         self._open, self._link_loss = {}, None
         return DecodedChunk(
             np.empty(0, TAG_DTYPE), syncs, np.empty(0, np.int64), tuple(gaps), self._stream.ordered
         )
+
+    def _lower_bound(self) -> int:
+        """Time before which no tag, sync word or PPS edge can come any more."""
+        return int(self._sync["time"][0]) if self._sync.size else self._stream.ordered
 
     def _gaps(
         self,
@@ -177,10 +188,10 @@ class RecordDecoder:
         """Gaps of channels that end here, and the places from which sync words follow a gap."""
         gaps: list[Gap] = []
         breaks: list[int] = []
-        marks = (types == RecordType.GAP_BEGIN) | (types == RecordType.GAP_END)
+        marks = (types == _GAP_BEGIN) | (types == _GAP_END)
         for place in np.flatnonzero(marks).tolist():
             channel = int(channels[place])
-            if types[place] == RecordType.GAP_BEGIN:
+            if types[place] == _GAP_BEGIN:
                 self._open.setdefault(channel, int(times[place]))
             elif channel in self._open:
                 lost = int(record_body(records[place : place + 1])[0])
@@ -202,48 +213,47 @@ class RecordDecoder:
         held: NDArray[np.void],
     ) -> NDArray[np.void]:
         """Sync words joined with their FRAME records; the last one is held until it is sure."""
-        places = np.flatnonzero((types == RecordType.SYNC) | (types == RecordType.FRAME))
-        is_sync = np.concatenate([np.ones(held.size, bool), types[places] == RecordType.SYNC])
-        place = np.concatenate([np.full(held.size, -1), places])
+        places = np.flatnonzero((types == _SYNC) | (types == _FRAME))
+        is_sync, place = types[places] == _SYNC, places
+        if held.size:
+            is_sync, place = np.concatenate([[True], is_sync]), np.concatenate([[-1], places])
         sync_at = np.flatnonzero(is_sync)
+        source = places[sync_at[held.size :] - held.size]
         syncs = np.zeros(sync_at.size, SYNC_DTYPE)
-        source = place[sync_at]
-        new = source >= 0
-        syncs["time"][new] = times[source[new]]
-        syncs["flywheel"][new] = channels[source[new]] & SYNC_FLYWHEEL != 0
+        new = syncs[held.size :]
+        new["time"] = times[source]
+        new["flywheel"] = channels[source] & SYNC_FLYWHEEL
         syncs[: held.size] = held
 
         # The records between two breaks belong together: a FRAME names the SYNC directly before.
+        joined = is_sync[:-1] & ~is_sync[1:]
         stretch = np.searchsorted(np.array(sorted(breaks), np.int64), place, side="right")
-        follows = np.flatnonzero(is_sync[:-1] & ~is_sync[1:] & (stretch[:-1] == stretch[1:]))
-        owner = np.searchsorted(sync_at, follows)
+        if breaks:
+            joined &= stretch[:-1] == stretch[1:]
+        follows = np.flatnonzero(joined)
+        owner = np.cumsum(is_sync)[follows] - 1
         frame_at = place[follows + 1]
         body = record_body(records[frame_at])
         syncs["counter"][owner] = body & _COUNTER_MASK
-        syncs["flags"][owner] = (body >> np.uint64(FRAME_COUNTER_BITS)).astype(np.uint8)
+        syncs["flags"][owner] = body >> np.uint64(FRAME_COUNTER_BITS)
         syncs["framed"][owner] = True
-        syncs["valid"][owner] = channels[frame_at] & FRAME_VALID != 0
-        self.stray += int(np.count_nonzero(~is_sync)) - follows.size
+        syncs["valid"][owner] = channels[frame_at] & FRAME_VALID
+        self.stray += is_sync.size - sync_at.size - follows.size
 
-        self._mark_after_gap(syncs, stretch[sync_at], new, len(breaks))
+        if breaks or self._after_gap:
+            self._mark_after_gap(new, stretch[sync_at[held.size :]], len(breaks))
         waits = syncs.size and not syncs["framed"][-1] and stretch[sync_at[-1]] == len(breaks)
-        self._sync = syncs[-1:].copy() if waits else np.empty(0, SYNC_DTYPE)
+        self._sync = syncs[-1:].copy() if waits else _NO_SYNCS
         return syncs[:-1] if waits else syncs
 
     def _mark_after_gap(
-        self,
-        syncs: NDArray[np.void],
-        stretch: NDArray[np.int64],
-        new: NDArray[np.bool],
-        breaks: int,
+        self, new: NDArray[np.void], stretch: NDArray[np.int64], breaks: int
     ) -> None:
-        """Set `after_gap` on the first sync word after each break."""
-        fresh = np.flatnonzero(new)
-        if fresh.size == 0:
-            self._after_gap |= breaks > 0
+        """Set `after_gap` on the first sync word of this chunk after each break."""
+        if new.size == 0:
+            self._after_gap = True
             return
         # The held sync word, where there is one, lies before all breaks of this chunk.
-        before = np.concatenate([[0], stretch[fresh][:-1]])
-        syncs["after_gap"][fresh] = stretch[fresh] != before
-        syncs["after_gap"][fresh[0]] |= self._after_gap
-        self._after_gap = bool(stretch[fresh[-1]] != breaks)
+        new["after_gap"] = np.diff(stretch, prepend=0) != 0
+        new["after_gap"][0] |= self._after_gap
+        self._after_gap = bool(stretch[-1] != breaks)
