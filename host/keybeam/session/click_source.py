@@ -78,6 +78,8 @@ class ClickSource:
         Tags; those with a pulse index; those within the gate; those given out.
     lost_records : int
         Records known to be lost.
+    restarts : int
+        How often the board started again; what it lost then is not among `lost_records`.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class ClickSource:
         self._heard = time.monotonic()
         self._per_second = [np.zeros(0, np.int64), np.zeros(0, np.int64)]
         self.detections = self.clicks = self.gated = self.resolved = 0
+        self.restarts = 0
 
     @property
     def lost_records(self) -> int:
@@ -140,8 +143,8 @@ class ClickSource:
             return None
         records = self._board.records(_POLL_S)
         if isinstance(records, RecordLoss):
-            # Where the board started again nobody knows how many; one stands for them.
-            self._decoder.lose(records.records or 1)
+            self._decoder.lose(records.records)
+            self.restarts += records.records is None
             if self._recorder is not None:
                 self._recorder.write(np.empty(0, np.uint64), records.records)
             return np.empty(0, CLICK_DTYPE)
@@ -168,6 +171,10 @@ class ClickSource:
         syncs = decoded.syncs
         if syncs.size:
             self._last_sync = int(syncs["time"][-1])
+        # While records were lost there may have been any: that time is no silence.
+        for gap in decoded.gaps:
+            if gap.channel is None and gap.begin >= self._last_sync:
+                self._last_sync += gap.end - gap.begin
         running = syncs["flags"][syncs["valid"]] & FrameFlag.RUNNING != 0
         self._begun |= bool(running.any())
         stopped = running.size > 0 and not running[-1]

@@ -126,7 +126,8 @@ class RecordDecoder:
         ----------
         records : int or None
             How many, at least 1. None where nobody knows because the board started again: its
-            time then begins anew, and is taken to be later than all before.
+            time then begins anew, and is taken to be later than all before, and gaps that were open
+            end.
         """
         if records is None:
             self._stream = replace(self._stream, restarted=True)
@@ -144,6 +145,7 @@ class RecordDecoder:
         records : ndarray of uint64, shape (n,)
             Records in the order in which the board sent them.
         """
+        restarted = self._stream.restarted
         tags, places, times, first_time, self._stream = split_records(
             records, self._channels, self._stream
         )
@@ -152,7 +154,10 @@ class RecordDecoder:
         others = records[places]
         types, channels = record_type(others), record_channel(others)
         held = self._sync
+        # A board that started again knows nothing of what it had begun to lose before.
+        cut = self._end_gaps(first_time) if restarted and records.size else []
         gaps, breaks = self._gaps(types, channels, others, times)
+        gaps = cut + gaps
         if self._link_loss is not None and records.size:
             begin, lost = self._link_loss
             gaps.insert(0, Gap(None, begin, first_time, lost))
@@ -165,14 +170,20 @@ class RecordDecoder:
     def finish(self) -> DecodedChunk:
         """Give what is still held: a sync word that waits for its FRAME, gaps that are open."""
         now = self._stream.time
-        gaps = [Gap(channel, begin, now, 0) for channel, begin in self._open.items()]
+        gaps = self._end_gaps(now)
         if self._link_loss is not None:
             gaps.append(Gap(None, self._link_loss[0], now, self._link_loss[1]))
         syncs, self._sync = self._sync, _NO_SYNCS
-        self._open, self._link_loss = {}, None
+        self._link_loss = None
         return DecodedChunk(
             np.empty(0, TAG_DTYPE), syncs, np.empty(0, np.int64), tuple(gaps), self._stream.ordered
         )
+
+    def _end_gaps(self, time: int) -> list[Gap]:
+        """Let the open gaps end at a time, with losses that nobody knows."""
+        gaps = [Gap(channel, begin, time, 0) for channel, begin in self._open.items()]
+        self._open = {}
+        return gaps
 
     def _lower_bound(self) -> int:
         """Time before which no tag, sync word or PPS edge can come any more."""

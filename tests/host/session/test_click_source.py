@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from session_records import RecordedBoard, stream
+from session_records import FRAME_STEPS, RecordedBoard, stream
 
 from keybeam.device import RecordLoss
 from keybeam.protocol.numbers import FRAME_SLOTS, PULSE_RATE_HZ
+from keybeam.protocol.records import RecordType, pack_records, record_time, record_type
 from keybeam.session import SessionError
 from keybeam.session.click_source import ClickSource, align
 from keybeam.timing import CLICK_DTYPE, PulseIndexer
@@ -85,6 +86,27 @@ def test_lost_records_are_counted_and_not_bridged():
     assert source.lost_records == 700
     assert np.isin(clicks["index"], index).all()
     assert 4000 < clicks.size < 5000
+
+
+def test_a_restart_of_the_board_is_counted_as_such_and_does_not_end_the_pass():
+    index, channel = some_clicks(9000, 400)
+    early, late = index < 190 * FRAME_SLOTS, index >= 210 * FRAME_SLOTS
+    before = stream(index[early], channel[early], frames=190, running=400)
+    # Its time begins anew, while the frames go on; it sends something before any frame.
+    after = stream(index[late], channel[late], frames=500, running=400)
+    after = after[np.searchsorted(record_time(after), 1000 + 210 * FRAME_STEPS) :]
+    types = record_type(after)
+    timed = types != RecordType.FRAME
+    after[timed] -= np.uint64(1000 + 210 * FRAME_STEPS)
+    opened = pack_records(RecordType.GAP_BEGIN, 2, int(record_time(before[-1:])[0]))
+    first = pack_records(RecordType.EPOCH, 0, 0).reshape(1)
+    parts = [np.append(before, opened), RecordLoss(None), after[:0], first, after]
+    source = ClickSource(RecordedBoard(parts), PulseIndexer(), seed=1)
+    clicks = read_all(source)
+    assert (source.restarts, source.lost_records) == (1, 0)
+    # The frames at either side of the restart have no second sync word.
+    inside = early & (index < 189 * FRAME_SLOTS) | late & (index < 400 * FRAME_SLOTS)
+    assert np.array_equal(clicks["index"], index[inside])
 
 
 def test_a_board_that_says_nothing_is_given_up(monkeypatch):

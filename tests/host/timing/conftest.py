@@ -45,6 +45,7 @@ def make_stream(
     flywheels=0.0,
     unread=0.0,
     headless=0.0,
+    doubled=0.0,
     flags=None,
     start_ps=3e12,
 ):
@@ -62,6 +63,7 @@ def make_stream(
     valid = (generator.random(frames) >= unread) & ~wrong
     shown = np.where(valid, counters, generator.integers(0, 1 << 40, frames))
     framed = generator.random(frames) >= headless
+    twice = generator.random(frames) < doubled if doubled else np.zeros(frames, bool)
 
     slots = np.sort(generator.integers(0, (frames - 1) * FRAME_SLOTS, tags))
     sent = (slots + 0.5) * SLOT_PS + generator.normal(0, 150, tags).clip(-700, 700)
@@ -72,7 +74,7 @@ def make_stream(
         return np.floor(ps / bin_ps).astype(np.int64) * round(bin_ps / FINE_PS)
 
     at, kind, words = [], [], []
-    for place in np.flatnonzero(keep):
+    for place in np.repeat(np.arange(frames), np.where(keep, 1 + twice, 0)):
         channel = SYNC_FLYWHEEL if wheel[place] else 0
         words.append(pack_records(RecordType.SYNC, channel, steps(sync[place]) % TIME_MODULO))
         at.append(sync[place])
@@ -81,7 +83,7 @@ def make_stream(
             body = int(shown[place]) | int(flags[place]) << FRAME_COUNTER_BITS
             words.append(pack_records(RecordType.FRAME, FRAME_VALID * int(valid[place]), body))
             at.append(sync[place])
-            kind.append(1)
+            kind.append(0)
     channels = generator.integers(0, 4, tags)
     words.extend(pack_records(RecordType.TAG, channels, steps(times) % TIME_MODULO))
     at.extend(times)

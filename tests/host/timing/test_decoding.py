@@ -184,6 +184,18 @@ def test_a_board_that_started_again():
     assert (gap.channel, gap.begin, gap.end, gap.lost) == (None, 9100, TIME_MODULO, 0)
 
 
+def test_a_gap_that_was_open_ends_where_the_board_started_again():
+    decoder = RecordDecoder()
+    decoder.feed(array(record(RecordType.TAG, 2, 9000), record(RecordType.GAP_BEGIN, 2, 9100)))
+    decoder.lose(None)
+    assert decoder.feed(array()).gaps == ()
+    chunk = decoder.feed(array(record(RecordType.EPOCH, 0, 70)))
+    link, channel = chunk.gaps
+    assert (link.channel, link.end) == (None, TIME_MODULO + 70)
+    assert (channel.channel, channel.begin, channel.end) == (2, 9100, TIME_MODULO + 70)
+    assert decoder.finish().gaps == ()
+
+
 def test_a_loss_of_nothing_is_refused():
     with pytest.raises(ValueError, match="loss"):
         RecordDecoder().lose(0)

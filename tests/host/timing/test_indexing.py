@@ -3,7 +3,14 @@ import pytest
 
 from keybeam.protocol.downlink import FrameFlag
 from keybeam.protocol.numbers import FRAME_SLOTS
-from keybeam.protocol.records import FINE_PS, Channel, RecordType, pack_records, record_type
+from keybeam.protocol.records import (
+    FINE_PS,
+    TIME_MODULO,
+    Channel,
+    RecordType,
+    pack_records,
+    record_type,
+)
 from keybeam.timing import PulseIndexer, RecordDecoder, estimate_delay
 
 
@@ -21,8 +28,11 @@ DAMAGE = {
     "flywheels": {"flywheels": 0.2},
     "unread headers": {"unread": 0.3},
     "no headers": {"headless": 0.3},
+    "doubled": {"doubled": 0.3},
+    "rollover of the board's time": {"start_ps": TIME_MODULO * FINE_PS - 3e10},
     "all at once": {
-        "missing": 0.1, "outliers": 0.02, "flywheels": 0.1, "unread": 0.1, "headless": 0.1
+        "missing": 0.1, "outliers": 0.02, "flywheels": 0.1, "unread": 0.1, "headless": 0.1,
+        "doubled": 0.1, "start_ps": TIME_MODULO * FINE_PS - 3e10,
     },
 }  # fmt: skip
 
@@ -123,6 +133,20 @@ def test_restart_of_the_transmitter(generator, synthetic):
     assert indexer.statistics.segments == 2
     true = np.concatenate([before.indices, after.indices])
     np.testing.assert_array_equal(clicks["index"], true)
+
+
+def test_restart_of_the_receiver(generator, synthetic):
+    """Its time begins anew while the frames go on: nothing joins, and no index is wrong."""
+    before = synthetic(generator, frames=200, first=5000)
+    after = synthetic(generator, frames=200, first=5300, start_ps=1e6)
+    indexer, decoder = PulseIndexer(), RecordDecoder()
+    parts = [indexer.feed(decoder.feed(before.records))]
+    decoder.lose(None)
+    parts += [indexer.feed(decoder.feed(part)) for part in np.array_split(after.records, 7)]
+    parts += [indexer.feed(decoder.finish()), indexer.finish()]
+    true = np.concatenate([before.indices, after.indices])
+    np.testing.assert_array_equal(np.concatenate(parts)["index"], true)
+    assert indexer.statistics.segments == 2
 
 
 def test_nothing_joins_across_a_gap_or_a_hole(generator, synthetic):
