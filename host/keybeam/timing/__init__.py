@@ -10,6 +10,7 @@ from keybeam.timing.clicks import (
 from keybeam.timing.clock_state import ClockEstimator, ClockState
 from keybeam.timing.decoding import SYNC_DTYPE, TAG_DTYPE, DecodedChunk, Gap, RecordDecoder
 from keybeam.timing.indexing import IndexingStatistics, PulseIndexer
+from keybeam.timing.slot_phase import SlotClockSettings, channel_offset, slot_clock_settings
 
 __all__ = [
     "CLICK_DTYPE",
@@ -23,7 +24,10 @@ __all__ = [
     "IndexingStatistics",
     "PulseIndexer",
     "RecordDecoder",
+    "SlotClockSettings",
+    "channel_offset",
     "estimate_delay",
     "gate",
     "resolve_double_clicks",
+    "slot_clock_settings",
 ]
