@@ -2,13 +2,6 @@
 
 from keybeam.distillation.amplification import toeplitz
 from keybeam.distillation.errors import DistillationError
-from keybeam.distillation.key_length import (
-    BlockCounts,
-    KeyLength,
-    KeyLengthError,
-    binary_entropy,
-    paper_key_length,
-)
 from keybeam.distillation.reconciliation import (
     Code,
     DecodeResult,
@@ -20,6 +13,13 @@ from keybeam.distillation.reconciliation import (
     reconcile,
 )
 from keybeam.distillation.verification import TAG_BITS, collision_probability, tag
+from keybeam.key_length import (
+    BlockCounts,
+    KeyLength,
+    KeyLengthError,
+    binary_entropy,
+    paper_key_length,
+)
 
 __all__ = [
     "TAG_BITS",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keybeam.distillation import BlockCounts, binary_entropy
-from keybeam.distillation.key_length import KeyLength
+from keybeam.key_length import KeyLength
 from keybeam.keystore import KeyState
 from keybeam.protocol.numbers import SLOT_PS
 from keybeam.protocol.symbols import Intensity, basis_of, bit_of

@@ -1,6 +1,6 @@
 """The parameters of a session by default: those of the paper (arXiv:2408.10994)."""
 
-from keybeam.distillation.key_length import PAPER_INTENSITIES, PAPER_PROBABILITIES, PAPER_XI
+from keybeam.key_length import PAPER_INTENSITIES, PAPER_PROBABILITIES, PAPER_XI
 from keybeam.protocol.numbers import BLOCK_PACKETS, PACKET_BITS, SAMPLE_FRACTION
 from keybeam.session.messages import SessionParameters
 

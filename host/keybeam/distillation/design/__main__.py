@@ -13,9 +13,9 @@ from scipy.optimize import brentq
 from keybeam.distillation.design.construction import place_circulants
 from keybeam.distillation.design.measurement import measured_limit
 from keybeam.distillation.design.plan import CodePlan, code_plans
-from keybeam.distillation.key_length import binary_entropy
 from keybeam.distillation.reconciliation.code import CATALOGUE_NAME, Code, matrix_fingerprint
 from keybeam.distillation.reconciliation.matrix import QuasiCyclicMatrix
+from keybeam.key_length import binary_entropy
 from keybeam.protocol.numbers import PACKET_BITS
 
 _EXPECTED_EFFICIENCY = 1.12

@@ -5,8 +5,8 @@ import numpy as np
 
 from keybeam.distillation.design.density_evolution import DegreeDistribution, threshold
 from keybeam.distillation.design.plan import CodePlan, code_plans
-from keybeam.distillation.key_length import binary_entropy
 from keybeam.distillation.reconciliation.code import limit_of
+from keybeam.key_length import binary_entropy
 from keybeam.protocol.numbers import PACKET_BITS
 
 __all__ = ["distribution_of"]

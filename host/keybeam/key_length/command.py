@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from keybeam.distillation.key_length import (
+from keybeam.key_length import (
     PAPER_INTENSITIES,
     PAPER_PROBABILITIES,
     PAPER_XI,

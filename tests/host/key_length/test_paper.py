@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keybeam.distillation.key_length import (
+from keybeam.key_length import (
     BlockCounts,
     KeyLengthError,
     binary_entropy,

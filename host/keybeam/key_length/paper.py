@@ -1,4 +1,4 @@
-"""Length of the secret key of a privacy-amplification block.
+"""Key length by the analysis of the paper.
 
 The formulas are those of Li et al., "Microsatellite-based real-time quantum
 key distribution" (arXiv:2408.10994, Methods 0.4), called *the paper*: three
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from scipy.optimize import brentq
 
-from keybeam.errors import KeybeamError
+from keybeam.key_length.counts import BlockCounts, checked_count, reconciliation_leak
+from keybeam.key_length.entropy import binary_entropy
+from keybeam.key_length.errors import KeyLengthError
 from keybeam.protocol.numbers import KEY_LENGTH_STEP
 from keybeam.protocol.symbols import INTENSITY_MEAN_PHOTONS, INTENSITY_PROBABILITY, Intensity
 
@@ -20,10 +22,7 @@ __all__ = [
     "PAPER_INTENSITIES",
     "PAPER_PROBABILITIES",
     "PAPER_XI",
-    "BlockCounts",
     "KeyLength",
-    "KeyLengthError",
-    "binary_entropy",
     "chernoff_bounds",
     "paper_key_length",
 ]
@@ -45,53 +44,8 @@ PAPER_PROBABILITIES = (
 PAPER_XI = 1e-10
 """Failure probability ξ of each Chernoff bound."""
 
-_LARGEST_COUNT = 2**53
-"""Counts up to here are exact as floating-point numbers."""
-
 _LARGEST_INTENSITY = 100.0
 """Far above any weak coherent pulse, and small enough that no Poisson weight underflows."""
-
-
-class KeyLengthError(KeybeamError):
-    """A quantity from which a key length should be computed is impossible."""
-
-
-def _count(value: float, name: str) -> float:
-    if not 0 <= value <= _LARGEST_COUNT or value != math.floor(value):
-        raise KeyLengthError(f"the count {name} must be a whole number from 0 to 2^53, not {value}")
-    return float(value)
-
-
-@dataclass(frozen=True)
-class BlockCounts:
-    """Counts of the sifted clicks of one privacy-amplification block.
-
-    Attributes
-    ----------
-    signal, decoy, vacuum : int
-        Clicks S_μ, S_ν, S_o of signal, decoy and vacuum pulses with matching bases.
-    decoy_errors : int
-        Errors T_ν among the decoy clicks.
-
-    Raises
-    ------
-    KeyLengthError
-        If a count is negative, not whole, not a number or above 2^53, or if there
-        are more decoy errors than decoy clicks.
-    """
-
-    signal: int
-    decoy: int
-    vacuum: int
-    decoy_errors: int
-
-    def __post_init__(self) -> None:
-        for name in ("signal", "decoy", "vacuum", "decoy_errors"):
-            _count(getattr(self, name), name)
-        if self.decoy_errors > self.decoy:
-            raise KeyLengthError(
-                f"the count decoy_errors ({self.decoy_errors}) is larger than decoy ({self.decoy})"
-            )
 
 
 @dataclass(frozen=True)
@@ -117,14 +71,6 @@ class KeyLength:
     leak_bits: float
 
 
-def binary_entropy(probability: float) -> float:
-    """Shannon entropy in bits of a bit that is one with the given probability (0 to 1)."""
-    if probability in (0.0, 1.0):
-        return 0.0
-    rest = -math.log1p(-probability) * (1 - probability)
-    return (rest - probability * math.log(probability)) / math.log(2)
-
-
 def chernoff_bounds(count: float, xi: float = PAPER_XI) -> tuple[float, float]:
     """Bounds on the expected value of a sum of independent events of which `count` were seen.
 
@@ -148,7 +94,7 @@ def chernoff_bounds(count: float, xi: float = PAPER_XI) -> tuple[float, float]:
     KeyLengthError
         If the count or ξ is out of range.
     """
-    observed = _count(count, "of a Chernoff bound")
+    observed = checked_count(count, "of a Chernoff bound")
     if not 0 < xi < 1:
         raise KeyLengthError(f"the failure probability xi must lie between 0 and 1, not {xi}")
     exponent = -math.log(xi)
@@ -181,22 +127,6 @@ def _check_source(
             "the probabilities of signal, decoy and vacuum must be positive and add up to 1, "
             "not {}, {}, {}".format(*probabilities)
         )
-
-
-def _leak(signal: int, qber: float, leak_bits: float | None, efficiency: float | None) -> float:
-    if not 0 <= qber <= 0.5:
-        raise KeyLengthError(f"the error rate qber must lie between 0 and 0.5, not {qber}")
-    if leak_bits is not None and efficiency is None:
-        if not 0 <= leak_bits < math.inf:
-            raise KeyLengthError(f"leak_bits must be a number of at least 0, not {leak_bits}")
-        return float(leak_bits)
-    if efficiency is not None and leak_bits is None:
-        if not 1 <= efficiency < math.inf:
-            raise KeyLengthError(
-                f"the reconciliation efficiency must be a number of at least 1, not {efficiency}"
-            )
-        return efficiency * signal * binary_entropy(qber)
-    raise KeyLengthError("give either leak_bits or the reconciliation efficiency, one of the two")
 
 
 def paper_key_length(
@@ -239,7 +169,7 @@ def paper_key_length(
         If a quantity is out of range, or neither or both of leak and efficiency are given.
     """
     _check_source(intensities, probabilities)
-    leak = _leak(counts.signal, qber, leak_bits, efficiency)
+    leak = reconciliation_leak(counts.signal, qber, leak_bits, efficiency)
     mu, nu, o = intensities
     p_mu, p_nu, p_o = probabilities
     a0, a1, a2 = _poisson_weights(o)
