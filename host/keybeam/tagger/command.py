@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from keybeam.options import FiniteFloat
 from keybeam.protocol.numbers import FABRIC_PERIOD_PS
 from keybeam.protocol.tagger import DELAY_LINE_SLICES
 
@@ -61,28 +62,28 @@ def tagger() -> None:
 )
 @click.option(
     "--flip-flop",
-    type=float,
+    type=FiniteFloat(min=0),
     default=Noise.flip_flop_ps,
     show_default=True,
     help="Noise of a flip-flop's decision, ps RMS (assumed).",
 )
 @click.option(
     "--clock",
-    type=float,
+    type=FiniteFloat(min=0),
     default=Noise.clock_ps,
     show_default=True,
     help="Jitter of the clock, ps RMS (assumed).",
 )
 @click.option(
     "--mismatch",
-    type=float,
+    type=FiniteFloat(min=0),
     default=Noise.mismatch,
     show_default=True,
     help="Relative spread of the taps' delays in a part (assumed).",
 )
 @click.option(
     "--skew",
-    type=float,
+    type=FiniteFloat(min=0),
     default=Noise.skew_ps,
     show_default=True,
     help="Spread of the clock's arrival at the slices, ps RMS (assumed).",

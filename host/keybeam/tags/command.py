@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keybeam.device import Receiver
+from keybeam.options import FiniteFloat, NewFile
 from keybeam.protocol.numbers import SLOT_PS
 from keybeam.protocol.records import CHANNEL_BITS, FINE_PS, Channel
 from keybeam.tags.capture import CaptureWriter
@@ -37,7 +38,7 @@ __all__ = ["tags"]
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+_NEW_FILE = NewFile()
 
 
 def _port(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -84,12 +85,12 @@ def tags() -> None:
 @_port(required=True)
 @click.option(
     "--duration",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteFloat(min=0, min_open=True),
     help="Seconds to record, by the board's clock; without it until Ctrl-C.",
 )
 @click.option(
     "--silence",
-    type=click.FloatRange(min=0.1),
+    type=FiniteFloat(min=0.1),
     default=30.0,
     show_default=True,
     help="Seconds without any record that end the recording.",
@@ -97,7 +98,7 @@ def tags() -> None:
 @click.option(
     "--bin",
     "bin_ps",
-    type=click.FloatRange(min=0),
+    type=FiniteFloat(min=0),
     default=0.0,
     show_default=True,
     help="Width in ps of the bins of detections; kept in the capture.",
@@ -105,7 +106,7 @@ def tags() -> None:
 @click.option(
     "--sync-bin",
     "sync_bin_ps",
-    type=click.FloatRange(min=0),
+    type=FiniteFloat(min=0),
     default=0.0,
     show_default=True,
     help="Width in ps of the bins of sync words; kept in the capture.",
@@ -251,7 +252,11 @@ def _write_page(plot: Plot, facts: dict[str, str], html: Path | None) -> None:
     "--bins", type=click.IntRange(1, 4096), default=100, show_default=True, help="Bins in a slot."
 )
 @click.option(
-    "--delay", type=float, default=0.0, show_default=True, help="Picoseconds to take off each time."
+    "--delay",
+    type=FiniteFloat(),
+    default=0.0,
+    show_default=True,
+    help="Picoseconds to take off each time.",
 )
 @_html
 @_as_json
@@ -309,14 +314,14 @@ def _print_json(result: dict[str, Any]) -> None:
 @_port(required=False)
 @click.option(
     "--interval",
-    type=click.FloatRange(min=1e-6),
+    type=FiniteFloat(min=1e-6),
     default=0.1,
     show_default=True,
     help="Seconds in which detections are counted.",
 )
 @click.option(
     "--duration",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteFloat(min=0, min_open=True),
     help="Seconds to watch a board, by its clock; without it until Ctrl-C.",
 )
 @click.option(
@@ -328,7 +333,7 @@ def _print_json(result: dict[str, Any]) -> None:
 )
 @click.option(
     "--silence",
-    type=click.FloatRange(min=0.1),
+    type=FiniteFloat(min=0.1),
     default=30.0,
     show_default=True,
     help="Seconds without any record that end watching a board.",
@@ -424,7 +429,7 @@ def _watch(
 @click.option(
     "--bin",
     "bin_ps",
-    type=click.FloatRange(min=0.390625),
+    type=FiniteFloat(min=0.390625),
     default=float(SLOT_PS),
     show_default=True,
     help="Width of a bin in ps. That of a pulsed source's period gives g² by pulses.",
@@ -432,14 +437,14 @@ def _watch(
 @click.option(
     "--range",
     "range_ps",
-    type=click.FloatRange(min=0),
+    type=FiniteFloat(min=0),
     default=50.0 * SLOT_PS,
     show_default=True,
     help="Largest lag in ps.",
 )
 @click.option(
     "--stretch",
-    type=click.FloatRange(min=1e-6),
+    type=FiniteFloat(min=1e-6),
     default=1.0,
     show_default=True,
     help="Seconds after which the rates for normalisation are taken anew.",
@@ -504,7 +509,7 @@ def g2(
 @click.argument("file", type=_FILE)
 @click.option(
     "--window",
-    type=click.FloatRange(min=1e-3),
+    type=FiniteFloat(min=1e-3),
     default=0.1,
     show_default=True,
     help="Seconds of sync words for each state.",

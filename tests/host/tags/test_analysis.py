@@ -186,6 +186,9 @@ def test_conversion_there_and_back(capture, tmp_path):
         (["rates"], "give a capture, or --port"),
         (["g2", "{}", "--first", "X"], "no channel"),
         (["g2", "{}", "--first", "64"], "no channel"),
+        (["g2", "{}", "--bin", "nan"], "not a finite number"),
+        (["rates", "{}", "--interval", "inf"], "not a finite number"),
+        (["histogram", "{}", "--html", "missing/page.html"], "no folder 'missing'"),
     ],
 )
 def test_what_makes_no_sense(capture, words, message):
