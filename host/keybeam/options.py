@@ -1,6 +1,7 @@
 """Kinds of values of command-line options that several commands take."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ class NewFile(click.Path):
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Check the path; see `click.ParamType.convert`."""
-        path = super().convert(value, param, ctx)
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if not path.parent.is_dir():
             self.fail(f"There is no folder {str(path.parent)!r} for {path.name}.", param, ctx)
         return path

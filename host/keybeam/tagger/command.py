@@ -62,28 +62,28 @@ def tagger() -> None:
 )
 @click.option(
     "--flip-flop",
-    type=FiniteFloat(min=0),
+    type=FiniteFloat(),
     default=Noise.flip_flop_ps,
     show_default=True,
     help="Noise of a flip-flop's decision, ps RMS (assumed).",
 )
 @click.option(
     "--clock",
-    type=FiniteFloat(min=0),
+    type=FiniteFloat(),
     default=Noise.clock_ps,
     show_default=True,
     help="Jitter of the clock, ps RMS (assumed).",
 )
 @click.option(
     "--mismatch",
-    type=FiniteFloat(min=0),
+    type=FiniteFloat(),
     default=Noise.mismatch,
     show_default=True,
     help="Relative spread of the taps' delays in a part (assumed).",
 )
 @click.option(
     "--skew",
-    type=FiniteFloat(min=0),
+    type=FiniteFloat(),
     default=Noise.skew_ps,
     show_default=True,
     help="Spread of the clock's arrival at the slices, ps RMS (assumed).",

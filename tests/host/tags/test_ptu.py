@@ -2,7 +2,14 @@ import numpy as np
 import ptufile
 import pytest
 
-from keybeam.protocol.records import FINE_PS, FRAME_VALID, TIME_MODULO, RecordType, pack_records
+from keybeam.protocol.records import (
+    FINE_PS,
+    FRAME_VALID,
+    TIME_MODULO,
+    Channel,
+    RecordType,
+    pack_records,
+)
 from keybeam.tags import (
     AnalysisError,
     Capture,
@@ -95,7 +102,7 @@ def test_gaps_come_back_for_every_channel(tmp_path):
     import_ptu(tmp_path / "gap.ptu", tmp_path / "back.h5")
     tags, _, _, gaps = decoded(tmp_path / "back.h5")
     assert tags["time"].tolist() == [0, 1500, 3000]
-    assert [gap.channel for gap in gaps] == list(range(8))
+    assert {gap.channel for gap in gaps} >= set(Channel)
     assert {(gap.begin, gap.end) for gap in gaps} == {(1000, 2000)}
 
 
