@@ -1,13 +1,41 @@
-"""Kinds of values of command-line options that several commands take."""
+"""Command-line options that several commands take, and kinds of their values."""
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-__all__ = ["FiniteFloat", "NewFile"]
+from keybeam.protocol.identity import Role
+
+__all__ = ["FiniteFloat", "NewFile", "as_json", "port_option"]
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def port_option(
+    role: Role, *, required: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make the option ``--port`` of a terminal's board, which an environment variable can give.
+
+    Parameters
+    ----------
+    role : Role
+        Which terminal; the variable is ``KEYBEAM_TRANSMITTER`` or ``KEYBEAM_RECEIVER``.
+    required : bool
+        Whether there must be one.
+    """
+    return click.option(
+        "--port",
+        required=required,
+        envvar=f"KEYBEAM_{role.name}",
+        show_envvar=True,
+        metavar="PORT",
+        help=f"Where the {role.name.lower()} is: "
+        "/dev/ttyUSB0, serial:PATH?baud=N or tcp:HOST:PORT.",
+    )
 
 
 class FiniteFloat(click.FloatRange):

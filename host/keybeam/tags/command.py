@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 import msgspec
@@ -19,7 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from keybeam.device import Receiver
-from keybeam.options import FiniteFloat, NewFile
+from keybeam.options import FiniteFloat, NewFile, as_json, port_option
+from keybeam.output import print_json
+from keybeam.protocol.identity import Role
 from keybeam.protocol.numbers import SLOT_PS
 from keybeam.protocol.records import CHANNEL_BITS, FINE_PS, Channel
 from keybeam.tags.capture import CaptureWriter
@@ -36,20 +37,8 @@ from keybeam.timing import ClockState, RecordDecoder
 
 __all__ = ["tags"]
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NEW_FILE = NewFile()
-
-
-def _port(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    return click.option(
-        "--port",
-        required=required,
-        envvar="KEYBEAM_RECEIVER",
-        show_envvar=True,
-        metavar="PORT",
-        help="Where the receiver is: /dev/ttyUSB0, serial:PATH?baud=N or tcp:HOST:PORT.",
-    )
 
 
 @contextmanager
@@ -82,7 +71,7 @@ def tags() -> None:
 
 @tags.command()
 @click.argument("file", type=_NEW_FILE)
-@_port(required=True)
+@port_option(Role.RECEIVER)
 @click.option(
     "--duration",
     type=FiniteFloat(min=0, min_open=True),
@@ -120,7 +109,7 @@ def tags() -> None:
     help="Level of DEFLATE; 0 keeps up with the fastest links.",
 )
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
-@_as_json
+@as_json
 def record(
     file: Path,
     port: str,
@@ -171,7 +160,7 @@ def record(
 
 @tags.command()
 @click.argument("file", type=_FILE)
-@_as_json
+@as_json
 def info(file: Path, as_json: bool) -> None:
     """Check a capture from end to end and tell what it holds.
 
@@ -259,7 +248,7 @@ def _write_page(plot: Plot, facts: dict[str, str], html: Path | None) -> None:
     help="Picoseconds to take off each time.",
 )
 @_html
-@_as_json
+@as_json
 def histogram(
     file: Path, against: str, bins: int, delay: float, html: Path | None, as_json: bool
 ) -> None:
@@ -302,16 +291,12 @@ def histogram(
         }
         for channel, counts in found.counts.items()
     }
-    _print_json({"edges_ps": found.edges_ps.tolist(), "channels": channels})
-
-
-def _print_json(result: dict[str, Any]) -> None:
-    click.echo(msgspec.json.encode(result).decode())
+    print_json({"edges_ps": found.edges_ps.tolist(), "channels": channels})
 
 
 @tags.command()
 @click.argument("file", type=_FILE, required=False)
-@_port(required=False)
+@port_option(Role.RECEIVER, required=False)
 @click.option(
     "--interval",
     type=FiniteFloat(min=1e-6),
@@ -339,7 +324,7 @@ def _print_json(result: dict[str, Any]) -> None:
     help="Seconds without any record that end watching a board.",
 )
 @_html
-@_as_json
+@as_json
 def rates(
     file: Path | None,
     port: str | None,
@@ -377,7 +362,7 @@ def rates(
         return
     _write_page(plot, facts, html)
     series = {channel_name(channel): values.tolist() for channel, values in found.items()}
-    _print_json({"interval_s": interval, "times_s": times.tolist(), "rates": series})
+    print_json({"interval_s": interval, "times_s": times.tolist(), "rates": series})
 
 
 def _rate_plot(
@@ -450,7 +435,7 @@ def _watch(
     help="Seconds after which the rates for normalisation are taken anew.",
 )
 @_html
-@_as_json
+@as_json
 def g2(
     file: Path,
     first: int,
@@ -491,7 +476,7 @@ def g2(
         _show(plot, facts, html)
         return
     _write_page(plot, facts, html)
-    _print_json(
+    print_json(
         {
             "first": channel_name(first),
             "second": channel_name(second),
@@ -515,7 +500,7 @@ def g2(
     help="Seconds of sync words for each state.",
 )
 @_html
-@_as_json
+@as_json
 def clock(file: Path, window: float, html: Path | None, as_json: bool) -> None:
     """Show the transmitter's clock in a capture: offset, rate and drift, with their errors.
 
@@ -547,7 +532,7 @@ def clock(file: Path, window: float, html: Path | None, as_json: bool) -> None:
     }
     _write_page(plot, facts, html)
     if as_json:
-        _print_json({"states": [_clock_row(state) for state in states]})
+        print_json({"states": [_clock_row(state) for state in states]})
     else:
         _show(plot, facts, None)
 
@@ -567,7 +552,7 @@ def _clock_row(state: ClockState) -> dict[str, int | float]:
 @click.argument("source", type=_FILE)
 @click.argument("target", type=_NEW_FILE)
 @click.option("--force", is_flag=True, help="Replace TARGET if it exists.")
-@_as_json
+@as_json
 def convert(source: Path, target: Path, force: bool, as_json: bool) -> None:
     """Convert a capture to PicoQuant's .ptu (T2), or such a file (T2 or T3) to a capture.
 
@@ -585,6 +570,6 @@ def convert(source: Path, target: Path, force: bool, as_json: bool) -> None:
         raise click.UsageError(f"{target} exists: give another name, or --force to replace it")
     count = import_ptu(source, target) if ends[0] else export_ptu(source, target)
     if as_json:
-        _print_json({"target": str(target), "events": count})
+        print_json({"target": str(target), "events": count})
     else:
         click.echo(f"{target}: {count:,} events")

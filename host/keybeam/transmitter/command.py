@@ -1,18 +1,17 @@
 """The command ``keybeam tx``: everything of the transmitter that a lab sets and reads."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from keybeam.device import Transmitter
+from keybeam.options import as_json, port_option
+from keybeam.output import print_rows, print_sections
+from keybeam.protocol.identity import Role
 from keybeam.protocol.lanes import (
     LANES,
     PULSE_SPACINGS,
@@ -35,7 +34,6 @@ from keybeam.transmitter.errors import TransmitterError
 from keybeam.transmitter.lookup import look_up
 from keybeam.transmitter.status import (
     SOURCES,
-    Value,
     lane_settings,
     source_status,
     transmitter_status,
@@ -55,53 +53,7 @@ _MODES, _ORIGINS, _FAULTS = map(_names, (PatternMode, RandomOrigin, sources.Inje
 _CONDITIONS = _names(StartCondition)
 _LANE_NAMES = [*map(str, range(LANES)), "serial"]
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def _port(function: Callable[..., None]) -> Callable[..., None]:
-    return click.option(
-        "--port",
-        required=True,
-        envvar="KEYBEAM_TRANSMITTER",
-        show_envvar=True,
-        metavar="PORT",
-        help="Where the transmitter is: /dev/ttyUSB0, serial:PATH?baud=N or tcp:HOST:PORT.",
-    )(function)
-
-
-def _shown(value: Value) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}".replace(",", " ") if isinstance(value, int) else value
-
-
-def _print_sections(sections: Mapping[str, Mapping[str, Value]], as_json: bool) -> None:
-    """Print sections of names and values, as JSON or as tables."""
-    if as_json:
-        click.echo(msgspec.json.encode(sections).decode())
-        return
-    for title, rows in sections.items():
-        table = Table(title=title, show_header=False, title_justify="left", min_width=50)
-        table.add_column("quantity")
-        table.add_column("value", justify="right")
-        for name, value in rows.items():
-            table.add_row(name, _shown(value))
-        Console().print(table)
-
-
-def _print_rows(rows: list[dict[str, Value]], as_json: bool) -> None:
-    """Print rows of the same columns, as JSON or as a table."""
-    if as_json:
-        click.echo(msgspec.json.encode(rows).decode())
-        return
-    table = Table()
-    for column in rows[0] if rows else ():
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(*map(_shown, row.values()))
-    Console().print(table)
+_port = port_option(Role.TRANSMITTER)
 
 
 def _symbol(text: str) -> int:
@@ -127,7 +79,7 @@ def tx() -> None:
 
 @tx.command()
 @_port
-@_as_json
+@as_json
 def status(port: str, as_json: bool) -> None:
     """Tell what the transmitter does: pattern, random bits, state log, lines.
 
@@ -136,7 +88,7 @@ def status(port: str, as_json: bool) -> None:
         keybeam tx status --port /dev/ttyUSB0 --json
     """
     with Transmitter(port) as board:
-        _print_sections(transmitter_status(board), as_json)
+        print_sections(transmitter_status(board), as_json)
 
 
 @tx.command()
@@ -263,7 +215,7 @@ def _read_pattern(path: Path) -> NDArray[np.uint8]:
     help="Probability of the rectilinear basis, when others are given.",
 )
 @click.option("--nearest", is_flag=True, help="Take the nearest probabilities there are.")
-@_as_json
+@as_json
 def symbol_map(
     port: str,
     signal: float | None,
@@ -290,7 +242,7 @@ def symbol_map(
             except ValueError as error:
                 raise TransmitterError(f"{error}: see --nearest") from error
             settings.load_symbol_map(board, table)
-        _print_rows(_probabilities(settings.read_symbol_map(board)), as_json)
+        print_rows(_probabilities(settings.read_symbol_map(board)), as_json)
 
 
 def _probabilities(table: NDArray[np.uint8]) -> list[dict[str, Any]]:
@@ -319,7 +271,7 @@ def _probabilities(table: NDArray[np.uint8]) -> list[dict[str, Any]]:
     type=click.Choice(["sagnac", "one-hot", "time-bin"]),
     help="Load the lane table of a kind of source.",
 )
-@_as_json
+@as_json
 def lanes(
     port: str,
     lane: str | None,
@@ -356,7 +308,7 @@ def lanes(
             settings.set_lane(board, lane, **changes)
         rows = lane_settings(board)
     chosen = rows if lane is None else {lane: rows[lane]}
-    _print_rows([{"lane": name, **row} for name, row in chosen.items()], as_json)
+    print_rows([{"lane": name, **row} for name, row in chosen.items()], as_json)
 
 
 def _lane_table(board: Transmitter, name: str) -> NDArray[np.uint16]:
@@ -390,7 +342,7 @@ def _lane_table(board: Transmitter, name: str) -> NDArray[np.uint16]:
     type=click.FloatRange(0, min_open=True),
     help="With --entropy: mean time between false alarms  [2^-60 a sample].",
 )
-@_as_json
+@as_json
 def source(
     port: str,
     origin: str | None,
@@ -428,13 +380,13 @@ def source(
             sources.test_source(board, source)
         if origin is not None:
             sources.set_origin(board, _ORIGINS[origin])
-        _print_sections(source_status(board), as_json)
+        print_sections(source_status(board), as_json)
 
 
 @tx.command()
 @_port
 @click.argument("indices", nargs=-1, required=True, metavar="INDEX...")
-@_as_json
+@as_json
 def log(port: str, indices: tuple[str, ...], as_json: bool) -> None:
     """Look up what was sent at pulse indices, given one by one or as FIRST-LAST.
 
@@ -447,7 +399,7 @@ def log(port: str, indices: tuple[str, ...], as_json: bool) -> None:
     wanted = _indices(indices)
     with Transmitter(port) as board:
         pulses = look_up(board, wanted)
-    _print_rows([asdict(pulse) for pulse in pulses], as_json)
+    print_rows([asdict(pulse) for pulse in pulses], as_json)
 
 
 def _indices(words: tuple[str, ...]) -> NDArray[np.uint64]:
@@ -476,7 +428,7 @@ def _indices(words: tuple[str, ...]) -> NDArray[np.uint64]:
     show_default=True,
     help="Length of the word.",
 )
-@_as_json
+@as_json
 def sync_word(port: str, word: str | None, bits: str, as_json: bool) -> None:
     """Show the sync word of the downlink's frames, or set another; the receiver needs it, too.
 
@@ -492,4 +444,4 @@ def sync_word(port: str, word: str | None, bits: str, as_json: bool) -> None:
         if region is not None:
             board.write("transmitter.sync_word.word", region)
         now = board.read("transmitter.sync_word.word")
-    _print_sections({"downlink": {"sync word": f"{now:#018x}"}}, as_json)
+    print_sections({"downlink": {"sync word": f"{now:#018x}"}}, as_json)

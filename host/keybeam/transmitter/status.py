@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from keybeam.output import Value
 from keybeam.protocol.lanes import LANES
 from keybeam.protocol.modes import PatternMode, RandomOrigin, StartCondition
 
@@ -9,13 +10,10 @@ __all__ = [
     "ALARMS",
     "SOURCES",
     "Readable",
-    "Value",
     "lane_settings",
     "source_status",
     "transmitter_status",
 ]
-
-Value = int | bool | str | None
 
 _CHIP_STATES = ("held", "start-up test", "released", "hard stop")
 ALARMS = (
