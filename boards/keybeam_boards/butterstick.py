@@ -96,6 +96,8 @@ class ButterstickPlatform(ButterStickPlatform):
         _pair("detector", 2, (1, 5, 7)),
         _pair("detector", 3, (1, 8, 10)),
         _pair("line", 0, (0, 1, 3)),
+        _pair("auxiliary", 0, (1, 9, 11)),
+        _pair("auxiliary", 1, (1, 12, 14)),
         # both
         _pair("pps", 0, (0, 9, 11)),
     ]

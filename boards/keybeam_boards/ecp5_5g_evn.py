@@ -95,6 +95,8 @@ class Ecp55GEvnPlatform(ECP55GEVNPlatform):
         _pair("detector", 2, (32, 14, 13)),
         _pair("detector", 3, (32, 18, 17)),
         _pair("line", 0, (33, 10, 9)),
+        _pair("auxiliary", 0, (32, 22, 21)),
+        _pair("auxiliary", 1, (32, 26, 25)),
         # both, bank 6
         _pair("pps", 0, (40, 5, 6), _UNTERMINATED),
         # transmitter, bank 6

@@ -236,6 +236,10 @@ class ReceiverTop(Top):
             terminal.line.eq(self._receive(m, platform, "line", 0)),
             terminal.pps.eq(self._receive(m, platform, "pps", 0)),
         ]
+        for number in range(len(terminal.auxiliary)):
+            m.d.comb += terminal.auxiliary[number].eq(
+                self._receive(m, platform, "auxiliary", number)
+            )
 
 
 def make_top(

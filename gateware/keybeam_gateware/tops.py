@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from amaranth import Module, unsigned
-from amaranth.lib import data, wiring
+from amaranth import Module
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.identity import Role
 from keybeam.protocol.link import UART_BAUD
-from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, SLOTS_PER_CYCLE
-from keybeam.protocol.records import DETECTOR_CHANNELS
+from keybeam.protocol.numbers import FABRIC_CLOCK_HZ
 from keybeam.protocol.symbols import SYMBOL_BITS
+from keybeam.protocol.tagger import DELAY_LINE_TAPS, NOMINAL_TAP_PS
 from keybeam_gateware.identity import Identity
 from keybeam_gateware.link import Link, LinkCounters
 from keybeam_gateware.receiver import ReceiverCore
@@ -22,12 +22,15 @@ from keybeam_gateware.transmitter.log import LogBackend
 __all__ = ["DEFAULT_UART_DIVISOR", "Receiver", "Transmitter"]
 
 _HOST_STREAMS = {"lookup", "answer", "payload", "payload_free", "message"}
-"""What of the transmitter's core goes over the link."""
+"""What of the transmitter's core goes over the link, and"""
+
+_RECEIVER_TO_HOST = {"records", "message", "bus", "tagger_bus"}
+"""what of the receiver's."""
 
 DEFAULT_UART_DIVISOR = round(FABRIC_CLOCK_HZ / UART_BAUD)
 """Clock cycles of a bit of the serial line."""
 
-_ADDRESS_WIDTH = 9
+_TRANSMITTER_ADDRESS_WIDTH, _RECEIVER_ADDRESS_WIDTH = 9, 10
 _IDENTITY_ADDRESS, _LINK_ADDRESS = 0x000, 0x008
 _TRANSMITTER_ADDRESSES = {
     "uplink": 0x020,
@@ -36,7 +39,7 @@ _TRANSMITTER_ADDRESSES = {
     "random": 0x0C0,
     "pattern": 0x100,
 }
-_RECEIVER_ADDRESSES = {"receiver": 0x100}
+_RECEIVER_ADDRESSES = {"receiver": 0x100, "tagger": 0x200}
 
 
 class _Control:
@@ -50,6 +53,8 @@ class _Control:
         Its core.
     windows : dict of str to tuple
         Register buses of the core, with their addresses, by the names their registers begin with.
+    address_width : int
+        Bits of the address of a register.
     uart_divisor : int
         Clock cycles of a bit of the serial line.
     git_revision : int
@@ -62,13 +67,14 @@ class _Control:
         role: Role,
         core: wiring.Component,
         windows: dict[str, tuple[wiring.PureInterface, int]],
+        address_width: int,
         uart_divisor: int,
         git_revision: int,
     ) -> None:
         self.core = core
         self.identity = Identity(role=role, revision=git_revision)
         self.counters = LinkCounters()
-        self.decoder = csr.Decoder(addr_width=_ADDRESS_WIDTH, data_width=CSR_DATA_WIDTH)
+        self.decoder = csr.Decoder(addr_width=address_width, data_width=CSR_DATA_WIDTH)
         self.decoder.add(self.identity.bus, name="identity", addr=_IDENTITY_ADDRESS)
         self.decoder.add(self.counters.bus, name="link", addr=_LINK_ADDRESS)
         for name, (bus, address) in windows.items():
@@ -149,6 +155,7 @@ class Transmitter(wiring.Component):
             windows={
                 name: (bus, _TRANSMITTER_ADDRESSES[name]) for name, bus in core.windows.items()
             },
+            address_width=_TRANSMITTER_ADDRESS_WIDTH,
             uart_divisor=uart_divisor,
             git_revision=git_revision,
         )
@@ -183,6 +190,13 @@ class Receiver(wiring.Component):
     ----------
     uart_divisor : int
         Clock cycles of a bit of the serial line.
+    lines : int
+        Delay lines of a detector, 0 to 2; with any, each other input has one. With none, the
+        sampled inputs give the times.
+    taps : int
+        Taps of a line.
+    tap_ps : float
+        Delay of a tap in picoseconds, for times before the first calibration.
     git_revision : int
         First 32 bits of the git revision, 0 if unknown.
 
@@ -193,29 +207,37 @@ class Receiver(wiring.Component):
 
     Members
     -------
-    line : In(4)
-        Samples of the downlink in this cycle, earliest lowest.
-    detectors : In(data.ArrayLayout(unsigned(4), 4))
-        Samples of the detectors H, V, D, A.
-    pps : In(4)
-        Samples of the pulse-per-second input.
+    line, detectors, pps, auxiliary, pictures, pulser : In
+        What comes in, and
+    pulser_run, calibrate : Out
+        what goes out, as in `keybeam_gateware.receiver.ReceiverCore`.
     uart_rx : In(1), uart_tx : Out(1)
         Serial line from and to the host; `uart_rx` need not be synchronous.
     """
 
-    line: In(SLOTS_PER_CYCLE)
-    detectors: In(data.ArrayLayout(unsigned(SLOTS_PER_CYCLE), len(DETECTOR_CHANNELS)))
-    pps: In(SLOTS_PER_CYCLE)
-    uart_rx: In(1, init=1)
-    uart_tx: Out(1, init=1)
-
-    def __init__(self, *, uart_divisor: int = DEFAULT_UART_DIVISOR, git_revision: int = 0) -> None:
-        super().__init__()
-        core = ReceiverCore()
+    def __init__(
+        self,
+        *,
+        uart_divisor: int = DEFAULT_UART_DIVISOR,
+        lines: int = 0,
+        taps: int = DELAY_LINE_TAPS,
+        tap_ps: float = NOMINAL_TAP_PS,
+        git_revision: int = 0,
+    ) -> None:
+        core = ReceiverCore(lines=lines, taps=taps, tap_ps=tap_ps)
+        members = {
+            name: member
+            for name, member in core.signature.members.items()
+            if name not in _RECEIVER_TO_HOST
+        }
+        self._outside = list(members)
+        super().__init__(members | {"uart_rx": In(1, init=1), "uart_tx": Out(1, init=1)})
+        buses = {"receiver": core.bus, "tagger": core.tagger_bus}
         self._control = _Control(
             role=Role.RECEIVER,
             core=core,
-            windows={"receiver": (core.bus, _RECEIVER_ADDRESSES["receiver"])},
+            windows={name: (bus, _RECEIVER_ADDRESSES[name]) for name, bus in buses.items()},
+            address_width=_RECEIVER_ADDRESS_WIDTH,
             uart_divisor=uart_divisor,
             git_revision=git_revision,
         )
@@ -227,9 +249,8 @@ class Receiver(wiring.Component):
         core, link = self._control.core, self._control.link
         connect(m, core.records, link.records)
         connect(m, core.message, link.message)
-        m.d.comb += [
-            core.line.eq(self.line),
-            core.detectors.eq(self.detectors),
-            core.pps.eq(self.pps),
-        ]
+        for name in self._outside:
+            inner, outer = getattr(core, name), getattr(self, name)
+            flow = self.signature.members[name].flow
+            m.d.comb += inner.eq(outer) if flow == In else outer.eq(inner)
         return m

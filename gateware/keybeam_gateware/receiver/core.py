@@ -6,12 +6,14 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.numbers import FRAME_BITS
 from keybeam.protocol.records import (
+    AUXILIARY_CHANNELS,
     COARSE_BITS,
     DETECTOR_CHANNELS,
     SAMPLED_FINE_STEP,
     Channel,
     RecordType,
 )
+from keybeam.protocol.tagger import DELAY_LINE_TAPS, NOMINAL_TAP_PS
 from keybeam_gateware.counters import SnapshotCounter
 from keybeam_gateware.line import LineReceiver
 from keybeam_gateware.line import registers as line_registers
@@ -21,20 +23,21 @@ from . import registers
 from .channel_fifo import ChannelFifo
 from .markers import EpochSource, FenceSource
 from .merge import TimeOrderedMerge
-from .tagger import SampledTagger
+from .tagging import TAGGING_ADDRESS_BITS, Tagging, pictures_layout
 
 __all__ = ["MERGE_LATENCY", "ReceiverCore"]
 
-MERGE_LATENCY = 256
-"""Cycles within which every record shows at the merge. The slowest is FRAME: 64 bits of sync word,
-96 of header, and about 45 cycles of pipelines after the first sample of its SYNC."""
+MERGE_LATENCY = 1024
+"""Cycles within which every record shows at the merge. The slowest are edges with the most negative
+delay, 512 cycles, and some 40 cycles of pipelines. (A FRAME shows 205 cycles after its SYNC: 64
+bits of sync word, 96 of header, and pipelines.)"""
 
 SYNC_AGE = 128
 """More cycles than from the first sample of a sync word until its event."""
 
 ADDRESS_BITS = 7
 
-_TYPES = dict.fromkeys(DETECTOR_CHANNELS, RecordType.TAG) | {
+_TYPES = dict.fromkeys(Channel, RecordType.TAG) | {
     Channel.SYNC: RecordType.SYNC,
     Channel.PPS: RecordType.PPS,
 }
@@ -48,7 +51,8 @@ class ReceiverCore(wiring.Component):
     k × `SAMPLED_FINE_STEP`, modulo 2^40 cycles. There is no other offset; the lengths of all
     pipelines are taken into account. In these terms the times of the records are:
 
-    - TAG, PPS: number of the first high sample after a low one; before sample 0 all is low.
+    - TAG, PPS, timed by the sampled inputs: number of the first high sample after a low one; before
+      sample 0 all is low. Timed by delay lines: as the channel's table and delay say.
     - SYNC: number of the first sample of the sync word's seventh bit, its first one, less 24. As
       six zeros come before, that sample is a first high one, too. (Only where the line has no
       edge there within a sample of the sampling phase, because of a bit error, the phase stands
@@ -56,8 +60,8 @@ class ReceiverCore(wiring.Component):
     - EPOCH: whole multiples of the period as long as that is not changed.
     - FENCE: stands behind all records earlier than the write of its register.
 
-    **Order.** Records leave in the order of their times; equal times in the order H, V, D, A, SYNC,
-    PPS, EPOCH, FENCE. FRAME directly follows its SYNC. A GAP_BEGIN has the place of the
+    **Order.** Records leave in the order of their times; equal times in the order of the channels'
+    numbers, then EPOCH, FENCE. FRAME directly follows its SYNC. A GAP_BEGIN has the place of the
     first lost event; a GAP_END comes before the first event that is recorded again.
 
     Parameters
@@ -66,6 +70,8 @@ class ReceiverCore(wiring.Component):
         Line bits of a frame.
     fifo_depth : int
         Entries of each channel's queue, a power of two.
+    lines, taps, tap_ps
+        As those of `Tagging`.
 
     Members
     -------
@@ -75,29 +81,57 @@ class ReceiverCore(wiring.Component):
         Samples of the detectors H, V, D, A.
     pps : In(4)
         Samples of the pulse-per-second input.
+    auxiliary : In(ArrayLayout(4, 2))
+        Samples of the auxiliary inputs.
+    pictures : In(pictures_layout(lines, taps))
+        Pictures of the delay lines behind the inputs, taken at the clock edge that begins the
+        cycle; only with delay lines.
+    pulser, pulser_run, calibrate
+        As those of `keybeam_gateware.time_tagger.TaggerShared`.
     records : Out(stream(64))
         Tag records (`keybeam.protocol.records`).
     message : Out(stream(8))
         Payload of the frames whose check sum held.
     bus : In(csr)
-        Registers.
+        Registers of all that is not in `tagger_bus`.
+    tagger_bus : In(csr)
+        Registers of the time-tagger.
     """
 
-    def __init__(self, *, frame_bits: int = FRAME_BITS, fifo_depth: int = 512) -> None:
+    def __init__(
+        self,
+        *,
+        frame_bits: int = FRAME_BITS,
+        fifo_depth: int = 512,
+        lines: int = 0,
+        taps: int = DELAY_LINE_TAPS,
+        tap_ps: float = NOMINAL_TAP_PS,
+    ) -> None:
         self._frame_bits = frame_bits
         self._fifo_depth = fifo_depth
+        self._tagging = Tagging(lines=lines, taps=taps, tap_ps=tap_ps)
         self._add_registers()
+        pictures = {"pictures": In(pictures_layout(lines, taps))} if lines else {}
         super().__init__(
-            {
+            pictures
+            | {
                 "line": In(4),
                 "detectors": In(data.ArrayLayout(unsigned(4), len(DETECTOR_CHANNELS))),
                 "pps": In(4),
+                "auxiliary": In(data.ArrayLayout(unsigned(4), len(AUXILIARY_CHANNELS))),
+                "pulser": In(1),
+                "pulser_run": Out(1),
+                "calibrate": Out(len(Channel)),
                 "records": Out(stream.Signature(64)),
                 "message": Out(stream.Signature(8)),
                 "bus": In(csr.Signature(addr_width=ADDRESS_BITS, data_width=CSR_DATA_WIDTH)),
+                "tagger_bus": In(
+                    csr.Signature(addr_width=TAGGING_ADDRESS_BITS, data_width=CSR_DATA_WIDTH)
+                ),
             }
         )
         self.bus.memory_map = self._bridge.bus.memory_map
+        self.tagger_bus.memory_map = self._tagging.bus.memory_map
 
     def _add_registers(self) -> None:
         builder = csr.Builder(addr_width=ADDRESS_BITS, data_width=CSR_DATA_WIDTH)
@@ -143,7 +177,7 @@ class ReceiverCore(wiring.Component):
         for channel, fifo in fifos.items():
             m.submodules[f"fifo_{channel.name.lower()}"] = fifo
             m.d.comb += fifo.enable.eq(self._channels.f.enable.data[channel])
-        self._tag_edges(m, fifos, cycle)
+        self._tag_edges(m, fifos, cycle, snapshot)
         self._receive_line(m, fifos[Channel.SYNC], cycle, snapshot)
         self._merge(m, [fifos[channel] for channel in Channel], cycle)
         for channel, fifo in fifos.items():
@@ -172,13 +206,32 @@ class ReceiverCore(wiring.Component):
             register.f.count.r_data.eq(counter.value),
         ]
 
-    def _tag_edges(self, m: Module, fifos: dict[Channel, ChannelFifo], cycle: Signal) -> None:
-        """Stamp the edges of the detectors and of the pulse-per-second input."""
-        inputs = {channel: self.detectors[channel] for channel in DETECTOR_CHANNELS}
-        for channel, samples in (inputs | {Channel.PPS: self.pps}).items():
-            m.submodules[f"tagger_{channel.name.lower()}"] = tagger = SampledTagger()
-            m.d.comb += [tagger.samples.eq(samples), tagger.cycle.eq(cycle)]
-            connect(m, tagger.events, fifos[channel].events)
+    def _tag_edges(
+        self, m: Module, fifos: dict[Channel, ChannelFifo], cycle: Signal, snapshot: Signal
+    ) -> None:
+        """Stamp the edges of all inputs."""
+        m.submodules.tagging = tagging = self._tagging
+        inputs = {
+            Channel.PPS: self.pps,
+            Channel.LINE: self.line,
+            **{channel: self.detectors[channel] for channel in DETECTOR_CHANNELS},
+            **{c: self.auxiliary[place] for place, c in enumerate(AUXILIARY_CHANNELS)},
+        }
+        for channel, samples in inputs.items():
+            name = channel.name.lower()
+            m.d.comb += tagging.samples[name].eq(samples)
+            connect(m, getattr(tagging.events, name), fifos[channel].events)
+        connect(m, flipped(self.tagger_bus), tagging.bus)
+        if "pictures" in self.signature.members:
+            m.d.comb += tagging.pictures.eq(self.pictures)
+        m.d.comb += [
+            tagging.cycle.eq(cycle),
+            tagging.enable.eq(self._channels.f.enable.data),
+            tagging.snapshot.eq(snapshot),
+            tagging.pulser.eq(self.pulser),
+            self.pulser_run.eq(tagging.pulser_run),
+            self.calibrate.eq(tagging.calibrate),
+        ]
 
     def _receive_line(self, m: Module, fifo: ChannelFifo, cycle: Signal, snapshot: Signal) -> None:
         """Recover the downlink's bits, sync words and frames."""

@@ -2,11 +2,12 @@
 
 from amaranth.hdl import unsigned
 
-from keybeam.protocol.records import COARSE_BITS, Channel
+from keybeam.protocol.records import COARSE_BITS, DETECTOR_CHANNELS, Channel
 from keybeam_gateware.line import SyncState
 from keybeam_gateware.soc import csr
 
 __all__ = [
+    "DEFAULT_CHANNELS",
     "DEFAULT_EPOCH_UNITS",
     "EVENT_COUNTERS",
     "Channels",
@@ -23,6 +24,11 @@ DEFAULT_EPOCH_UNITS = 1 << 10
 """Units of 2^10 cycles between EPOCH records after reset: together 2^20 cycles, 6.7 ms."""
 
 
+DEFAULT_CHANNELS = sum(1 << channel for channel in (*DETECTOR_CHANNELS, Channel.SYNC, Channel.PPS))
+"""Channels that record after reset. Nothing need be connected to the auxiliary inputs, and all
+edges of the downlink are more than any link to a host takes."""
+
+
 class Control(csr.Register, access="rw"):
     """Switch of the tag stream.
 
@@ -35,10 +41,11 @@ class Control(csr.Register, access="rw"):
 class Channels(csr.Register, access="rw"):
     """Channels that record events.
 
-    enable : One bit a channel: H, V, D, A, SYNC, PPS from bit 0 on; at 0 it does not even count.
+    enable : One bit a channel, at 0 it does not even count: from bit 0 on H, V, D, A, SYNC (sync
+        words), PPS, AUX_1, AUX_2, LINE (edges of the downlink).
     """
 
-    enable: csr.Field(csr.action.RW, unsigned(len(Channel)), init=(1 << len(Channel)) - 1)
+    enable: csr.Field(csr.action.RW, unsigned(len(Channel)), init=DEFAULT_CHANNELS)
 
 
 class Status(csr.Register, access="r"):

@@ -8,6 +8,7 @@ In the order of the data:
 - `EdgeConditioner`: delay, dead time, divider → events
 - `EdgeComparison`, `RateAlarm`: what watches over the edges
 - `TaggerChannel`: all of it for one channel
+- `TaggerUnit`: that with its registers; `TaggerShared`: what all channels have in common
 """
 
 from .calibration_table import CalibrationTable
@@ -19,6 +20,8 @@ from .edge_finder import EdgeFinder
 from .encoder import PictureEncoder
 from .events import EventSignature, TimedEdgeSignature
 from .rate_alarm import RateAlarm
+from .shared import TaggerShared
+from .unit import TaggerUnit
 
 __all__ = [
     "CalibrationTable",
@@ -30,5 +33,7 @@ __all__ = [
     "PictureEncoder",
     "RateAlarm",
     "TaggerChannel",
+    "TaggerShared",
+    "TaggerUnit",
     "TimedEdgeSignature",
 ]

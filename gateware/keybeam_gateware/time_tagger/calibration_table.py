@@ -4,14 +4,24 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from keybeam.protocol.numbers import FINE_BITS
-from keybeam.protocol.records import COARSE_BITS
-from keybeam.protocol.tagger import LEAD_BITS, LEAD_CYCLES, table_entries
+from keybeam.protocol.numbers import FINE_BITS, FINE_STEPS
+from keybeam.protocol.records import COARSE_BITS, FINE_PS
+from keybeam.protocol.tagger import LEAD_BITS, LEAD_CYCLES, NOMINAL_TAP_PS, table_entries
 from keybeam_gateware.pipeline import delayed
 
 from .events import TimedEdgeSignature
 
 __all__ = ["CalibrationTable"]
+
+_FIRST_CODE = 4
+"""Earliest code that a line gives: what a calibration counts times from."""
+
+
+def _straight(entries: int, tap_ps: float, chains: int) -> list[int]:
+    """Make the table of lines all of whose taps are alike, for one direction of edges."""
+    step = tap_ps / chains / FINE_PS
+    ages = [round(max(0, code - _FIRST_CODE * chains) * step) for code in range(entries)]
+    return [max(0, LEAD_CYCLES * FINE_STEPS - age) for age in ages]
 
 
 class CalibrationTable(wiring.Component):
@@ -22,10 +32,14 @@ class CalibrationTable(wiring.Component):
     the coarse time is. Falling edges have a half of the table of their own, since they travel
     through the line at another speed.
 
+    Until the host fills it, the table is that of lines all of whose taps are alike.
+
     Parameters
     ----------
     chains, taps : int
         Delay lines of the channel, and taps of each.
+    tap_ps : float
+        Delay of a tap in picoseconds until then.
 
     Members
     -------
@@ -50,7 +64,8 @@ class CalibrationTable(wiring.Component):
     LATENCY = 4
     """Cycles from an edge to its time."""
 
-    def __init__(self, *, chains: int, taps: int) -> None:
+    def __init__(self, *, chains: int, taps: int, tap_ps: float = NOMINAL_TAP_PS) -> None:
+        self._straight = _straight(table_entries(chains, taps), tap_ps, chains)
         self._entries = 2 * table_entries(chains, taps)
         super().__init__(
             {
@@ -69,7 +84,10 @@ class CalibrationTable(wiring.Component):
         m = Module()
         # No logic behind the block RAM that would give what stood there before a write.
         m.submodules.table = table = memory.Memory(
-            shape=LEAD_BITS, depth=self._entries, init=[], attrs={"no_rw_check": 1}
+            shape=LEAD_BITS,
+            depth=self._entries,
+            init=2 * self._straight,
+            attrs={"no_rw_check": 1},
         )
         writer, reader = table.write_port(), table.read_port(domain="comb")
         m.d.comb += [

@@ -12,6 +12,8 @@ from keybeam.protocol.tagger import (
     DIVIDER_BITS,
     LEAD_BITS,
     LEAD_CYCLES,
+    NOMINAL_TAP_PS,
+    OFFSET_BITS,
     RATE_WINDOW_BITS,
     table_entries,
 )
@@ -21,7 +23,7 @@ from .calibration_table import CalibrationTable
 from .comparison import EdgeComparison
 from .conditioner import EdgeConditioner
 from .edge_finder import EdgeFinder
-from .events import EventSignature, TimedEdgeSignature
+from .events import EventSignature
 from .rate_alarm import RateAlarm
 
 __all__ = ["TaggerChannel"]
@@ -38,17 +40,21 @@ class TaggerChannel(wiring.Component):
     the line without delay and changes at a time t gives an event at t + `delay`, but for a constant
     of the calibration.
 
+    Without a delay line, the edges of the sampled input are conditioned in their place.
+
     Parameters
     ----------
     chains : int
-        Delay lines, 1 or 2.
+        Delay lines, 0 to 2.
     taps : int
         Taps of each.
+    tap_ps : float
+        Delay of a tap in picoseconds, for times before the first calibration.
 
     Members
     -------
     pictures : In(taps).array(chains)
-        Picture of each line in every cycle.
+        Picture of each line in every cycle; only with delay lines.
     cycle : In(40)
         Number of the clock edge at which this cycle began, which took the present pictures.
     enable : In(1)
@@ -57,9 +63,9 @@ class TaggerChannel(wiring.Component):
         Which edges.
     delay, dead_time, divider : In
         As those of `EdgeConditioner`.
-    sampled : In(TimedEdgeSignature())
-        Edges of the same signal from `keybeam_gateware.receiver.tagger.SampledTagger`. They are
-        compared when only rising edges are chosen.
+    sampled : In(EventSignature())
+        Rising edges of the same signal from `keybeam_gateware.receiver.tagger.SampledTagger`. Those
+        of delay lines are compared with them when only rising edges are chosen.
     sampled_offset : In(signed(7))
         Slots by which the sampled input is behind.
     rate_limit : In
@@ -84,15 +90,24 @@ class TaggerChannel(wiring.Component):
         They were too many.
     """
 
+    SAMPLED_LATENCY = EdgeConditioner.LATENCY
+    """Cycles from an edge of the sampled input to its event, without a delay line."""
     LATENCY = EdgeFinder.LATENCY + CalibrationTable.LATENCY + EdgeConditioner.LATENCY
     """Cycles from a picture to its event."""
 
-    def __init__(self, *, chains: int = 1, taps: int = DELAY_LINE_TAPS) -> None:
-        self._chains, self._taps = chains, taps
-        code_bits = (2 * table_entries(chains, taps) - 1).bit_length()
+    def __init__(
+        self,
+        *,
+        chains: int = 1,
+        taps: int = DELAY_LINE_TAPS,
+        tap_ps: float = NOMINAL_TAP_PS,
+    ) -> None:
+        self._chains, self._taps, self._tap_ps = chains, taps, tap_ps
+        code_bits = (2 * table_entries(max(chains, 1), taps) - 1).bit_length()
+        pictures = {"pictures": In(taps).array(chains)} if chains else {}
         super().__init__(
-            {
-                "pictures": In(taps).array(chains),
+            pictures
+            | {
                 "cycle": In(COARSE_BITS),
                 "enable": In(1),
                 "rising": In(1),
@@ -100,8 +115,8 @@ class TaggerChannel(wiring.Component):
                 "delay": In(signed(DELAY_BITS)),
                 "dead_time": In(DEAD_TIME_BITS),
                 "divider": In(DIVIDER_BITS),
-                "sampled": In(TimedEdgeSignature()),
-                "sampled_offset": In(signed(7)),
+                "sampled": In(EventSignature()),
+                "sampled_offset": In(signed(OFFSET_BITS)),
                 "rate_limit": In(RATE_WINDOW_BITS + 1),
                 "write": In(1),
                 "write_address": In(code_bits),
@@ -121,9 +136,46 @@ class TaggerChannel(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.finder = finder = EdgeFinder(chains=self._chains, taps=self._taps)
-        m.submodules.table = table = CalibrationTable(chains=self._chains, taps=self._taps)
         m.submodules.conditioner = conditioner = EdgeConditioner()
+        m.submodules.rate = rate = RateAlarm()
+        edge = conditioner.edge
+        if self._chains:
+            self._time(m, conditioner)
+            self._compare(m, edge)
+        else:
+            self._take_sampled(m, conditioner)
+        m.d.comb += [
+            conditioner.delay.eq(self.delay),
+            conditioner.dead_time.eq(self.dead_time),
+            conditioner.divider.eq(self.divider),
+            self.dead.eq(conditioner.dead),
+            self.divided.eq(conditioner.divided),
+            self.edge.eq(edge.valid),
+            rate.edge.eq(edge.valid),
+            rate.limit.eq(self.rate_limit),
+            self.rate.eq(rate.count),
+            self.rate_alarm.eq(rate.alarm),
+        ]
+        connect(m, conditioner.events, flipped(self.events))
+        return m
+
+    def _take_sampled(self, m, conditioner):
+        """Condition the edges of the sampled input."""
+        sampled, edge = self.sampled, conditioner.edge
+        m.d.comb += [
+            edge.valid.eq(sampled.valid & self.enable & self.rising),
+            edge.coarse.eq(sampled.coarse),
+            edge.fine.eq(sampled.fine),
+            conditioner.weight.eq(sampled.weight),
+            conditioner.earliest.eq(sampled.horizon),
+        ]
+
+    def _time(self, m, conditioner):
+        """Time the edges in the pictures."""
+        m.submodules.finder = finder = EdgeFinder(chains=self._chains, taps=self._taps)
+        m.submodules.table = table = CalibrationTable(
+            chains=self._chains, taps=self._taps, tap_ps=self._tap_ps
+        )
         taken, earliest = Signal(COARSE_BITS), Signal(COARSE_BITS)
         m.d.sync += [
             taken.eq(self.cycle - (EdgeFinder.LATENCY - 1)),
@@ -142,30 +194,17 @@ class TaggerChannel(wiring.Component):
             table.write_data.eq(self.write_data),
             self.found.eq(finder.found),
             self.code.eq(finder.code | (finder.falls << (len(self.code) - 1))),
+            conditioner.weight.eq(1),
             conditioner.earliest.eq(earliest),
-            conditioner.delay.eq(self.delay),
-            conditioner.dead_time.eq(self.dead_time),
-            conditioner.divider.eq(self.divider),
-            self.dead.eq(conditioner.dead),
-            self.divided.eq(conditioner.divided),
-            self.edge.eq(table.edge.valid),
         ]
         connect(m, table.edge, conditioner.edge)
-        connect(m, conditioner.events, flipped(self.events))
-        self._watch(m, table.edge)
-        return m
 
-    def _watch(self, m, edge):
-        """Count the rate, and compare with the sampled input."""
-        m.submodules.rate = rate = RateAlarm()
+    def _compare(self, m, edge):
+        """Hold the edges against those of the sampled input."""
         m.submodules.comparison = comparison = EdgeComparison()
         compared = Signal()
         m.d.sync += compared.eq(self.enable & self.rising & ~self.falling)
         m.d.comb += [
-            rate.edge.eq(edge.valid),
-            rate.limit.eq(self.rate_limit),
-            self.rate.eq(rate.count),
-            self.rate_alarm.eq(rate.alarm),
             comparison.offset.eq(self.sampled_offset),
             comparison.edge.valid.eq(edge.valid & compared),
             comparison.edge.coarse.eq(edge.coarse),

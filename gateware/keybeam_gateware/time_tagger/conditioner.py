@@ -33,6 +33,8 @@ class EdgeConditioner(wiring.Component):
     -------
     edge : In(TimedEdgeSignature())
         Edges with their times.
+    weight : In(2)
+        Edges that this one stands for, 1 to 3; here they count as one.
     earliest : In(40)
         No edge after this cycle is earlier than the beginning of this coarse time.
     delay : In(signed(24))
@@ -53,6 +55,7 @@ class EdgeConditioner(wiring.Component):
     """Cycles from an edge to its event."""
 
     edge: In(TimedEdgeSignature())
+    weight: In(2, init=1)
     earliest: In(COARSE_BITS)
     delay: In(signed(DELAY_BITS))
     dead_time: In(DEAD_TIME_BITS)
@@ -78,8 +81,8 @@ class EdgeConditioner(wiring.Component):
             horizon.eq(self.earliest + whole),
             self.events.horizon.eq(delayed(m, horizon, self.LATENCY - 2)),
             Cat(self.events.fine, self.events.coarse).eq(delayed(m, time, 2)),
+            self.events.weight.eq(delayed(m, self.weight, self.LATENCY - 1)),
         ]
-        m.d.comb += self.events.weight.eq(1)
         return m
 
     def _shift(self, m):

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from keybeam.protocol.numbers import FABRIC_PERIOD_PS, FINE_BITS, FINE_STEPS
 
 __all__ = [
+    "AUXILIARY_CHANNELS",
     "BODY_BITS",
     "BODY_MASK",
     "CHANNEL_BITS",
@@ -34,6 +35,7 @@ __all__ = [
     "RECORD_BYTES",
     "SAMPLED_FINE_STEP",
     "SYNC_FLYWHEEL",
+    "TAGGED_CHANNELS",
     "TIME_BITS",
     "TIME_MODULO",
     "TYPE_BITS",
@@ -96,10 +98,21 @@ class Channel(IntEnum):
     D = 2
     A = 3
     SYNC = 4
+    """Sync words, found in the bits of the downlink."""
     PPS = 5
+    AUX_1 = 6
+    AUX_2 = 7
+    LINE = 8
+    """Edges of the downlink, from which the sync words' times can be had to picoseconds. They have
+    a number of their own, so that their losses are not taken for those of sync words."""
 
 
 DETECTOR_CHANNELS = (Channel.H, Channel.V, Channel.D, Channel.A)
+
+AUXILIARY_CHANNELS = (Channel.AUX_1, Channel.AUX_2)
+
+TAGGED_CHANNELS = tuple(channel for channel in Channel if channel != Channel.SYNC)
+"""Channels whose events are the edges of an input."""
 
 SYNC_FLYWHEEL = 0x01
 """In the channel field of a SYNC: the word itself was not seen, its time is the flywheel's."""

@@ -11,6 +11,9 @@ __all__ = [
     "HISTOGRAM_COUNT_BITS",
     "LEAD_BITS",
     "LEAD_CYCLES",
+    "MOST_LINES",
+    "NOMINAL_TAP_PS",
+    "OFFSET_BITS",
     "RATE_WINDOW_BITS",
     "TAPS_PER_BLOCK",
     "WINDOW_BLOCKS",
@@ -24,6 +27,13 @@ tenth for a part that is faster still."""
 
 DELAY_LINE_TAPS = 2 * DELAY_LINE_SLICES
 """Taps of a delay line: two a slice."""
+
+NOMINAL_TAP_PS = 26.5
+"""Mean delay of a tap in picoseconds: half of the 53 ps that a slice takes at speed grade 8 by the
+tools' timing data (Project Trellis, SCCU2C)."""
+
+MOST_LINES = 2
+"""Delay lines of a channel at most."""
 
 TAPS_PER_BLOCK = 8
 """Taps that the encoder counts together: those of a tile."""
@@ -47,6 +57,9 @@ DEAD_TIME_BITS = 25
 
 DIVIDER_BITS = 16
 """Bits of a channel's event divider."""
+
+OFFSET_BITS = 7
+"""Bits of the offset between delay line and sampled input, a signed number of slots."""
 
 HISTOGRAM_COUNT_BITS = 32
 """Bits of a count of the code-density histogram."""

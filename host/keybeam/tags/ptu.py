@@ -44,8 +44,7 @@ _LONG_OVERFLOWS = (0x01010204, 0x00010205, 0x00010206, _GENERIC_T2)
 _INTEGER, _FLOAT, _TEXT, _TIME, _END = 0x10000008, 0x20000008, 0x4001FFFF, 0x21000008, 0xFFFF0008
 _EVENT = np.dtype([("time", "<i8"), ("special", "?"), ("channel", "u1")])
 _IMPORT_CHUNK = 1 << 20
-_GAP_CHANNELS = len(Channel) + 2
-"""All channels of a receiver: those with a name and two auxiliary ones."""
+_GAP_CHANNELS = len(Channel)
 
 
 def export_ptu(source: Path, target: Path) -> int:

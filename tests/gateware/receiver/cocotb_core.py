@@ -30,6 +30,12 @@ REGISTERS = {
     )
 }
 
+INPUTS = (
+    *("line", "detectors", "pps", "auxiliary", "pulser"),
+    *(f"{bus}__{port}" for bus in ("bus", "tagger_bus") for port in ("addr", "r_stb", "w_stb")),
+)
+"""What is low before it is used."""
+
 
 class Core:
     """The core with its clock, register access, and what came out so far."""
@@ -42,7 +48,7 @@ class Core:
 
     async def start(self):
         dut = self.dut
-        for name in ("line", "detectors", "pps", "bus__r_stb", "bus__w_stb", "bus__addr"):
+        for name in INPUTS:
             getattr(dut, name).value = 0
         dut.bus__w_data.value = 0
         dut.records__ready.value = 0
@@ -204,7 +210,7 @@ async def full_queues_mark_and_count_the_loss_and_recover(dut):
     dut.detectors.value = 0x2102
     await FallingEdge(dut.clk)
     dut.detectors.value = 0
-    await core.cycles(400)
+    await core.cycles(1200)
     records = core.taken()
     kinds = record_type(records)
     for channel in (Channel.H, Channel.D, Channel.A):
@@ -254,7 +260,7 @@ async def nothing_is_kept_while_the_stream_is_off_and_a_fence_tells_where_it_is_
     await pulse(500)
     await core.write("channels", 0x3F)
     await pulse(5)
-    await core.cycles(300)
+    await core.cycles(1200)
     records = core.taken()
     kinds = record_type(records).tolist()
     fence = kinds.index(RecordType.FENCE)
@@ -263,4 +269,4 @@ async def nothing_is_kept_while_the_stream_is_off_and_a_fence_tells_where_it_is_
     assert after.count(RecordType.TAG) == 5
     assert after.count(RecordType.EPOCH) >= 2
     # In front of it only what was on its way when the stream was switched on.
-    assert len(kinds[:fence]) < 256 // 4 + 5
+    assert len(kinds[:fence]) < 1024 // 4 + 5
