@@ -2,23 +2,46 @@
 
 import dataclasses
 import json
+import math
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from keybeam.key_length import (
+from keybeam.key_length.composable import (
+    ComposableKeyLength,
+    Security,
+    composable_key_length,
+)
+from keybeam.key_length.counts import (
+    BasisCounts,
+    BlockCounts,
+    SiftedCounts,
+    reconciliation_leak,
+)
+from keybeam.key_length.paper import (
     PAPER_INTENSITIES,
     PAPER_PROBABILITIES,
     PAPER_XI,
-    BlockCounts,
     KeyLength,
     paper_key_length,
 )
+from keybeam.key_length.source import Source
 
 __all__ = ["keylength"]
 
 _COUNT = click.IntRange(min=0)
+_OPEN = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+class _DefaultGroup(click.Group):
+    """A group whose first command is meant where none is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["block", *args]
+        return super().parse_args(ctx, args)
 
 
 def _print_table(result: KeyLength, analysis: str) -> None:
@@ -27,12 +50,31 @@ def _print_table(result: KeyLength, analysis: str) -> None:
     table.add_column("value", justify="right")
     table.add_row("single-photon signal clicks, at least (s1)", f"{result.s1:.2f}")
     table.add_row("their phase error rate, at most (e1)", f"{result.e1:.6f}")
+    if isinstance(result, ComposableKeyLength):
+        table.add_row("signal clicks without a photon, at least (s0)", f"{result.s0:.2f}")
+        table.add_row("bits that the numbers of errors tell", str(result.announced_bits))
+        table.add_row("bits of verification", str(result.verification_bits))
+        table.add_row("bits given up by amplification", f"{result.amplification_bits:.1f}")
+        table.add_row("ε_sec, ε_cor", f"{result.secrecy:g}, {result.correctness:g}")
     table.add_row("bits leaked by reconciliation", f"{result.leak_bits:.0f}")
     table.add_row("secret key bits", str(result.length_bits))
     Console().print(table)
 
 
-@click.command()
+@click.group(cls=_DefaultGroup)
+def keylength() -> None:
+    """Compute the secret bits of a block from its counts.
+
+    Without the name of a command, `block` is meant.
+
+    \b
+    Example:
+        keybeam keylength --signal 500000 --decoy 34375 --vacuum 3879 \\
+            --decoy-errors 1878 --qber 0.0101 --efficiency 1.2
+    """
+
+
+@keylength.command()
 @click.option("--signal", type=_COUNT, required=True, help="Sifted signal clicks.")
 @click.option("--decoy", type=_COUNT, required=True, help="Sifted decoy clicks.")
 @click.option("--vacuum", type=_COUNT, required=True, help="Sifted vacuum clicks.")
@@ -48,10 +90,10 @@ def _print_table(result: KeyLength, analysis: str) -> None:
 )
 @click.option(
     "--analysis",
-    type=click.Choice(["paper"]),
+    type=click.Choice(["paper", "composable"]),
     default="paper",
     show_default=True,
-    help="Security analysis: that of arXiv:2408.10994.",
+    help="Security analysis: that of arXiv:2408.10994, or that of docs/security.md.",
 )
 @click.option(
     "--intensities",
@@ -73,13 +115,52 @@ def _print_table(result: KeyLength, analysis: str) -> None:
 )
 @click.option(
     "--xi",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=_OPEN,
     default=PAPER_XI,
     show_default=True,
-    help="Failure probability of each Chernoff bound.",
+    help="Failure probability of each Chernoff bound of the paper's analysis.",
+)
+@click.option(
+    "--secrecy", type=_OPEN, default=1e-10, show_default=True, help="ε_sec, composable analysis."
+)
+@click.option(
+    "--correctness",
+    type=_OPEN,
+    default=1e-15,
+    show_default=True,
+    help="ε_cor, composable analysis.",
+)
+@click.option(
+    "--intensity-uncertainty",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="Largest relative deviation of an intensity, composable analysis.",
+)
+@click.option(
+    "--preparation-error",
+    type=click.FloatRange(0, 45, max_open=True),
+    default=0.0,
+    show_default=True,
+    metavar="DEGREES",
+    help="Largest error of the angle between the bases, composable analysis.",
+)
+@click.option(
+    "--packets",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Reconciliation packets of the block, composable analysis.",
+)
+@click.option(
+    "--dropped-packets",
+    type=click.IntRange(0, 1023),
+    default=0,
+    show_default=True,
+    help="Packets that failed within the span of the block, composable analysis.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def keylength(
+def block(
     signal: int,
     decoy: int,
     vacuum: int,
@@ -88,30 +169,58 @@ def keylength(
     leak: float | None,
     efficiency: float | None,
     analysis: str,
-    intensities: tuple[float, float, float],
-    probabilities: tuple[float, float, float],
-    xi: float,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Compute the secret bits of a block from its counts.
 
     \b
-    Example:
+    Examples:
         keybeam keylength --signal 500000 --decoy 34375 --vacuum 3879 \\
             --decoy-errors 1878 --qber 0.0101 --efficiency 1.2
+        keybeam keylength block --analysis composable --packets 5 --signal 500000 \\
+            --decoy 34375 --vacuum 3879 --decoy-errors 1878 --qber 0.0101 --leak 58650
     """
     if (leak is None) == (efficiency is None):
         raise click.UsageError("give one of --leak and --efficiency")
-    result = paper_key_length(
-        BlockCounts(signal=signal, decoy=decoy, vacuum=vacuum, decoy_errors=decoy_errors),
-        qber,
-        leak_bits=leak,
-        efficiency=efficiency,
-        intensities=intensities,
-        probabilities=probabilities,
-        xi=xi,
-    )
+    counts = BlockCounts(signal=signal, decoy=decoy, vacuum=vacuum, decoy_errors=decoy_errors)
+    result: KeyLength
+    if analysis == "paper":
+        result = paper_key_length(
+            counts,
+            qber,
+            leak_bits=leak,
+            efficiency=efficiency,
+            intensities=options["intensities"],
+            probabilities=options["probabilities"],
+            xi=options["xi"],
+        )
+    else:
+        result = _composable(
+            counts, qber, reconciliation_leak(signal, qber, leak, efficiency), options
+        )
     if as_json:
         click.echo(json.dumps({"analysis": analysis, **dataclasses.asdict(result)}))
     else:
         _print_table(result, analysis)
+
+
+def _composable(
+    counts: BlockCounts, qber: float, leak: float, options: dict[str, Any]
+) -> ComposableKeyLength:
+    sifted = SiftedCounts(
+        BasisCounts(
+            (counts.signal, counts.decoy, counts.vacuum),
+            (math.ceil(qber * counts.signal), counts.decoy_errors, None),
+        ),
+        packets=options["packets"],
+        dropped_packets=options["dropped_packets"],
+    )
+    source = Source(
+        options["intensities"],
+        options["probabilities"],
+        options["intensity_uncertainty"],
+        options["preparation_error"],
+    )
+    security = Security(options["secrecy"], options["correctness"])
+    return composable_key_length(sifted, leak, source, security)

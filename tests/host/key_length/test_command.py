@@ -32,6 +32,19 @@ def test_prints_a_table_by_default(capsys):
     assert "107392" in output.out
 
 
+def test_the_composable_analysis_can_be_chosen(capsys):
+    arguments = [*BLOCK, "--qber", "0.0101", "--efficiency", "1.2", "--analysis", "composable"]
+    status, output = run(["block", *arguments, "--packets", "5", "--json"], capsys)
+    result = json.loads(output.out)
+    assert status == 0
+    assert result["analysis"] == "composable"
+    assert (result["secrecy"], result["correctness"]) == (1e-10, 1e-15)
+    assert result["length_bits"] > 107_392
+    status, output = run(arguments, capsys)
+    assert status == 0
+    assert "ε_sec" in output.out
+
+
 def test_the_source_can_be_changed(capsys):
     source = ["--intensities", "0.6", "0.2", "0.0", "--probabilities", "0.6", "0.2", "0.2"]
     arguments = [*BLOCK, "--qber", "0.01", "--leak", "0", "--xi", "1e-12", "--json"]
@@ -52,6 +65,8 @@ def test_the_source_can_be_changed(capsys):
         ([*BLOCK[:-1], "34376", "--qber", "0.01", "--leak", "1"], "decoy_errors"),
         ([*BLOCK, "--qber", "0.01", "--leak", "1", "--analysis", "none"], "--analysis"),
         ([*BLOCK, "--qber", "0.01", "--leak", "1", "--xi", "0"], "--xi"),
+        ([*BLOCK, "--qber", "0.2", "--leak", "1", "--analysis", "composable"], "error rate"),
+        ([*BLOCK, "--qber", "0.01", "--leak", "499999", "--analysis", "composable"], "no key"),
     ],
 )
 def test_wrong_values_end_with_status_two_and_name_the_option(arguments, named, capsys):
