@@ -94,6 +94,11 @@ class Board:
         """Frames from the board that failed their check so far."""
         return self._client.broken_frames
 
+    @property
+    def repeated_requests(self) -> int:
+        """Requests sent again because no answer came; see `LinkClient`."""
+        return self._client.repeated_requests
+
     def identify(self) -> Identity:
         """Ask the board what it is.
 

@@ -52,10 +52,17 @@ class LinkClient:
     attempts : int
         How often a request is sent at most. Each attempt waits twice as long as the one before,
         the first one the transport's ``answer_timeout``.
+
+    Attributes
+    ----------
+    repeated_requests : int
+        Requests so far that were sent again because no answer came. A register whose reading has
+        an effect may have been read twice then.
     """
 
     def __init__(self, transport: Transport, *, attempts: int = 4) -> None:
         self.transport = transport
+        self.repeated_requests = 0
         self._attempts = attempts
         self._sequence = 0
         self._sorter = FrameSorter()
@@ -105,6 +112,7 @@ class LinkClient:
         waited = 0.0
         self._sorter.answers.clear()
         for attempt in range(self._attempts):
+            self.repeated_requests += attempt > 0
             if attempt and kind == FrameKind.REGISTER_READ:
                 sequence = self._next_sequence()
             self.transport.write(encode_link_frame(kind, sequence, body))

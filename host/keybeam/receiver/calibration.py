@@ -1,0 +1,284 @@
+"""Calibration of the delay lines on the board: count codes, load tables, follow drift."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keybeam.device import DeviceError
+from keybeam.protocol.records import COARSE_BITS, DETECTOR_CHANNELS, TAGGED_CHANNELS, Channel
+from keybeam.protocol.tagger import RATE_WINDOW_BITS
+from keybeam.receiver.calibration_file import Calibration, ChannelCounts
+from keybeam.receiver.channels import Edge
+from keybeam.receiver.errors import ReceiverError
+from keybeam.receiver.registers import (
+    Registers,
+    channel_register,
+    take_snapshot,
+    write_whole,
+)
+
+__all__ = [
+    "calibrate_channel",
+    "lines_of",
+    "load_tables",
+    "new_calibration",
+    "ring_pulses",
+]
+
+_SILENT_CODES = 64
+"""Codes in a row without a count behind which there are no more: they are 1.7 ns, in which edges
+that are independent of the clock cannot stay away."""
+
+_WINDOWS = 2
+"""Windows of the ring's counter after which one of them lay wholly in the running of the ring."""
+
+_MOST_POLLS = 1000
+"""Times that a busy histogram is asked; it is done within some thousand cycles."""
+
+Progress = Callable[[str, float], None]
+"""Told what is done now, and the part of it that is over, 0 to 1."""
+
+
+def lines_of(board: Registers, channel: Channel) -> int:
+    """Delay lines of a channel.
+
+    Parameters
+    ----------
+    board : Registers
+        The board.
+    channel : Channel
+        Which.
+
+    Raises
+    ------
+    ReceiverError
+        If it has none.
+    """
+    kind = "detectors" if channel in DETECTOR_CHANNELS else "others"
+    lines = board.read(f"tagger.shared.lines.{kind}") if channel in TAGGED_CHANNELS else 0
+    if not lines:
+        raise ReceiverError(
+            f"channel {channel.name} of the receiver at {board.name} has no delay line to "
+            "calibrate: it was built with sampled inputs"
+        )
+    return lines
+
+
+def new_calibration(board: Registers, channels: dict[str, ChannelCounts]) -> Calibration:
+    """Put counts of channels together with what is known of the board.
+
+    Parameters
+    ----------
+    board : Registers
+        The board that they were counted on.
+    channels : dict of str to ChannelCounts
+        By the channels' names.
+    """
+    return Calibration(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        source=board.name,
+        gateware=f"{board.read('identity.revision'):08x}",
+        channels=channels,
+    )
+
+
+@contextmanager
+def _pulsed(board: Registers, channel: Channel, edge: Edge) -> Iterator[None]:
+    """Let a channel see the ring's pulses and record nothing; afterwards all is as before."""
+    enabled, pulser = board.read("receiver.channels.enable"), board.read("tagger.shared.pulser")
+    edges_register = channel_register(channel, "edges")
+    edges = board.read(edges_register)
+    try:
+        board.write("receiver.channels.enable", enabled & ~(1 << channel))
+        board.write(edges_register, {Edge.RISING: 1, Edge.FALLING: 2}.get(edge, 3))
+        board.write("tagger.shared.pulser.channels", 1 << channel)
+        board.write("tagger.shared.pulser.run", 1)
+        yield
+    finally:
+        # The reason why the block ended matters more than a board that is gone.
+        with suppress(DeviceError):
+            board.write("tagger.shared.histogram.run", 0)
+            board.write("tagger.shared.pulser", pulser)
+            board.write(edges_register, edges)
+            board.write("receiver.channels.enable", enabled)
+
+
+def _cycle(board: Registers) -> int:
+    take_snapshot(board)
+    return board.read("receiver.time.cycle")
+
+
+def _wait(board: Registers, begin: int, cycles: int, tell: Callable[[float], None]) -> None:
+    """Wait for so many cycles of the board's clock to pass since `begin`."""
+    while (passed := (_cycle(board) - begin) % (1 << COARSE_BITS)) < cycles:
+        tell(passed / cycles)
+    tell(1.0)
+
+
+def _await_histogram(board: Registers) -> None:
+    """Wait until the histogram is done with what it was told."""
+    for _ in range(_MOST_POLLS):
+        if not board.read("tagger.shared.histogram_status.busy"):
+            return
+    raise ReceiverError(f"the code histogram of the receiver at {board.name} stays busy")
+
+
+def ring_pulses(board: Registers, tell: Callable[[float], None] = lambda _: None) -> int:
+    """Count the pulses of the ring oscillator in 2^20 cycles of the clock.
+
+    The ring is left as it was; the channels keep on seeing their inputs.
+
+    Parameters
+    ----------
+    board : Registers
+        The board.
+    tell : callable
+        Told the part of the time that is over.
+
+    Raises
+    ------
+    ReceiverError
+        If there are none.
+    """
+    running = board.read("tagger.shared.pulser.run")
+    if not running:
+        board.write("tagger.shared.pulser.run", 1)
+    try:
+        _wait(board, _cycle(board), _WINDOWS << RATE_WINDOW_BITS, tell)
+        return _some_pulses(board)
+    finally:
+        if not running:
+            with suppress(DeviceError):
+                board.write("tagger.shared.pulser.run", 0)
+
+
+def _some_pulses(board: Registers) -> int:
+    pulses = board.read("tagger.shared.pulser_rate.pulses")
+    if not pulses:
+        raise ReceiverError(f"the ring oscillator of the receiver at {board.name} does not run")
+    return pulses
+
+
+def _read_counts(board: Registers, codes: int, falling: int) -> NDArray[np.int64]:
+    """Read counts of the codes from 0 on, for one direction of edges."""
+    counts = np.zeros(codes, np.int64)
+    code = seen = 0
+    chosen = False
+    while code < codes and (not seen or code - seen < _SILENT_CODES):
+        if not chosen:
+            write_whole(board, "tagger.shared.histogram_code", code=code, falling=falling)
+        repeated = board.repeated_requests
+        count = board.read("tagger.shared.histogram_count.count")
+        # Every reading moves the board on by one; what was asked twice may have moved it twice.
+        chosen = board.repeated_requests == repeated
+        if chosen:
+            counts[code] = count
+            code += 1
+            seen = code if count else seen
+    return counts
+
+
+def calibrate_channel(
+    board: Registers,
+    channel: Channel,
+    *,
+    counts: int,
+    edge: Edge = Edge.BOTH,
+    report_progress: Progress = lambda _what, _part: None,
+) -> ChannelCounts:
+    """Count the codes of a channel while the ring oscillator pulses it.
+
+    The channel records nothing meanwhile; its settings are then as before.
+
+    Parameters
+    ----------
+    board : Registers
+        The board.
+    channel : Channel
+        Which.
+    counts : int
+        Edges to count, of each direction.
+    edge : Edge
+        Directions of edges to calibrate.
+    report_progress : callable
+        Told what is going on.
+
+    Raises
+    ------
+    ReceiverError
+        If the channel has no delay line, or the ring does not run.
+    """
+    chains, taps = lines_of(board, channel), board.read("tagger.shared.lines.taps")
+    codes = chains * taps + 1
+    with _pulsed(board, channel, edge):
+        write_whole(board, "tagger.shared.histogram", channel=channel, run=0)
+        board.write("tagger.shared.histogram_clear.start", 1)
+        _await_histogram(board)
+        board.write("tagger.shared.histogram.run", 1)
+        begin = _cycle(board)
+        what = f"counting {channel.name}"
+        _wait(board, begin, _WINDOWS << RATE_WINDOW_BITS, lambda _: report_progress(what, 0.0))
+        pulses = _some_pulses(board)
+        wanted = (counts << RATE_WINDOW_BITS) // pulses
+        _wait(board, begin, wanted, lambda part: report_progress(what, part))
+        board.write("tagger.shared.histogram.run", 0)
+        _await_histogram(board)
+        report_progress(f"reading {channel.name}", 0.0)
+        rising, falling = (
+            _read_counts(board, codes, half).tolist() if edge in (wanted, Edge.BOTH) else None
+            for half, wanted in enumerate((Edge.RISING, Edge.FALLING))
+        )
+        report_progress(f"reading {channel.name}", 1.0)
+    return ChannelCounts(chains=chains, taps=taps, pulses=pulses, rising=rising, falling=falling)
+
+
+def load_tables(
+    board: Registers,
+    calibration: Calibration,
+    *,
+    pulses: int | None = None,
+    report_progress: Progress = lambda _what, _part: None,
+) -> None:
+    """Load the calibration tables of channels, which go on meanwhile.
+
+    Parameters
+    ----------
+    board : Registers
+        The board.
+    calibration : Calibration
+        Counts of the channels.
+    pulses : int or None
+        Pulses of the ring in 2^20 cycles now, of `ring_pulses`: the tables then follow the change
+        of all delays since they were counted.
+    report_progress : callable
+        Told what is going on.
+
+    Raises
+    ------
+    ReceiverError
+        If a channel has other delay lines than those that were calibrated.
+    CalibrationError
+        If a table cannot follow.
+    """
+    loads = []
+    taps = board.read("tagger.shared.lines.taps")
+    for name, counts in calibration.channels.items():
+        chains = lines_of(board, Channel[name])
+        if (chains, taps) != (counts.chains, counts.taps):
+            raise ReceiverError(
+                f"channel {name} of the receiver at {board.name} has {chains} line(s) of {taps} "
+                f"taps, the calibration is of {counts.chains} of {counts.taps}"
+            )
+        ratio = 1.0 if pulses is None else counts.pulses / pulses
+        for half, edge in enumerate(("rising", "falling")):
+            if table := counts.tables().get(edge):
+                loads.append((Channel[name], half, table.scaled(ratio).leads().tolist()))
+    # All of them could be made before the first is written.
+    for channel, falling, leads in loads:
+        register = channel_register(channel, "table")
+        for code, lead in enumerate(leads):
+            write_whole(board, register, lead=lead, code=code, falling=falling)
+            report_progress(f"loading {channel.name}", (code + 1) / len(leads))

@@ -1,0 +1,42 @@
+"""Figures of calibrated delay lines, for a reader."""
+
+from keybeam.output import Value
+from keybeam.receiver.calibration_file import Calibration
+from keybeam.tagger import linearity
+
+__all__ = ["linearity_rows"]
+
+
+def linearity_rows(calibration: Calibration) -> list[dict[str, Value]]:
+    """Tell how even the codes of each channel and direction of edges are.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        What was counted.
+
+    Returns
+    -------
+    list of dict
+        Counts, codes in use, widths of bins in ps, non-linearity in LSB (mean bins) before
+        calibration, and the error in ps RMS that bins alone leave after it.
+    """
+    rows: list[dict[str, Value]] = []
+    for name, counts in calibration.channels.items():
+        for edge, table in counts.tables().items():
+            shape = linearity(table)
+            rows.append(
+                {
+                    "channel": name,
+                    "edge": edge,
+                    "lines": counts.chains,
+                    "counts": int(table.counts.sum()),
+                    "codes": len(shape.dnl_lsb),
+                    "mean bin, ps": round(shape.mean_bin_ps, 2),
+                    "widest, ps": round(shape.widest_bin_ps, 2),
+                    "DNL, LSB": f"{shape.dnl_lsb.min():+.2f} {shape.dnl_lsb.max():+.2f}",
+                    "INL, LSB": f"{shape.inl_lsb.min():+.2f} {shape.inl_lsb.max():+.2f}",
+                    "bins alone, ps RMS": round(shape.quantisation_ps, 2),
+                }
+            )
+    return rows
