@@ -3,11 +3,10 @@
 import dataclasses
 import json
 import math
+import statistics
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from keybeam.key_length.composable import (
     ComposableKeyLength,
@@ -27,7 +26,11 @@ from keybeam.key_length.paper import (
     KeyLength,
     paper_key_length,
 )
+from keybeam.key_length.published import PUBLISHED_PASSES, pass_keys
 from keybeam.key_length.source import Source
+from keybeam.options import FiniteFloat
+from keybeam.options import as_json as json_option
+from keybeam.output import Value, print_json, print_rows, print_sections
 
 __all__ = ["keylength"]
 
@@ -45,20 +48,24 @@ class _DefaultGroup(click.Group):
 
 
 def _print_table(result: KeyLength, analysis: str) -> None:
-    table = Table(title=f"Key length ({analysis} analysis)", show_header=False)
-    table.add_column("quantity")
-    table.add_column("value", justify="right")
-    table.add_row("single-photon signal clicks, at least (s1)", f"{result.s1:.2f}")
-    table.add_row("their phase error rate, at most (e1)", f"{result.e1:.6f}")
+    rows: dict[str, Value] = {
+        "single-photon signal clicks, at least (s1)": round(result.s1, 2),
+        "their phase error rate, at most (e1)": round(result.e1, 6),
+    }
     if isinstance(result, ComposableKeyLength):
-        table.add_row("signal clicks without a photon, at least (s0)", f"{result.s0:.2f}")
-        table.add_row("bits that the numbers of errors tell", str(result.announced_bits))
-        table.add_row("bits of verification", str(result.verification_bits))
-        table.add_row("bits given up by amplification", f"{result.amplification_bits:.1f}")
-        table.add_row("ε_sec, ε_cor", f"{result.secrecy:g}, {result.correctness:g}")
-    table.add_row("bits leaked by reconciliation", f"{result.leak_bits:.0f}")
-    table.add_row("secret key bits", str(result.length_bits))
-    Console().print(table)
+        rows |= {
+            "signal clicks without a photon, at least (s0)": round(result.s0, 2),
+            "bits that the numbers of errors tell": result.announced_bits,
+            "bits of verification": result.verification_bits,
+            "bits given up by amplification": round(result.amplification_bits, 1),
+            "ε_sec": result.secrecy,
+            "ε_cor": result.correctness,
+        }
+    rows |= {
+        "bits leaked by reconciliation": round(result.leak_bits),
+        "secret key bits": result.length_bits,
+    }
+    print_sections({f"Key length ({analysis} analysis)": rows}, as_json=False)
 
 
 @click.group(cls=_DefaultGroup)
@@ -159,7 +166,7 @@ def keylength() -> None:
     show_default=True,
     help="Packets that failed within the span of the block, composable analysis.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 def block(
     signal: int,
     decoy: int,
@@ -224,3 +231,55 @@ def _composable(
     )
     security = Security(options["secrecy"], options["correctness"])
     return composable_key_length(sifted, leak, source, security)
+
+
+@keylength.command()
+@click.option(
+    "--efficiency",
+    type=FiniteFloat(min=1),
+    default=1.2,
+    show_default=True,
+    help="Efficiency f of reconciliation.",
+)
+@json_option
+def published(efficiency: float, as_json: bool) -> None:
+    """Compare both analyses on the passes of Table 1 of arXiv:2408.10994.
+
+    The table gives no counts; they are rebuilt from packets and error rates, as
+    docs/security.md says. The last row holds the medians of the ratios.
+
+    \b
+    Columns of the table, with keys in bits:
+        key      as published
+        paper    by the paper's analysis, blocks of 500 kbit
+        blocks   by the composable analysis, blocks of 500 kbit
+        pass     by the composable analysis, one block
+        b/key    blocks over the published key; p/key: pass over it
+
+    \b
+    Example:
+        keybeam keylength published --efficiency 1.12
+    """
+    keys = [(row, pass_keys(row, efficiency)) for row in PUBLISHED_PASSES]
+    blocks = statistics.median(found.blocks / row.key_bits for row, found in keys)
+    whole = statistics.median(found.whole / row.key_bits for row, found in keys)
+    if as_json:
+        passes = [{**dataclasses.asdict(row), **dataclasses.asdict(found)} for row, found in keys]
+        print_json({"passes": passes, "median_blocks": blocks, "median_whole": whole})
+        return
+    rows: list[dict[str, Value]] = [
+        {
+            "date": row.date,
+            "QBER": row.qber,
+            "key": row.key_bits,
+            "paper": found.paper,
+            "blocks": found.blocks,
+            "pass": found.whole,
+            "b/key": round(found.blocks / row.key_bits, 3),
+            "p/key": round(found.whole / row.key_bits, 3),
+        }
+        for row, found in keys
+    ]
+    medians = {"date": "median", "b/key": round(blocks, 3), "p/key": round(whole, 3)}
+    rows.append(dict.fromkeys(rows[0]) | medians)
+    print_rows(rows, as_json=False, title="Keys of the published passes")

@@ -30,9 +30,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from keybeam.key_length.hidden import Kind, Layout, Target, kinds
+from keybeam.key_length.link import Link
 from keybeam.key_length.source import Source
 
-__all__ = ["TYPICAL_LINKS", "Family", "Link", "family", "member"]
+__all__ = ["TYPICAL_LINKS", "Family", "family", "member"]
 
 Array = NDArray[np.float64]
 
@@ -55,22 +56,6 @@ _SPANS = {
     Target.PHASE_ERRORS: (5e-4, 3.0),
 }
 """Least and largest λ: best for about 10^9 and for some 10^3 signal clicks."""
-
-
-@dataclass(frozen=True)
-class Link:
-    """What counts look like.
-
-    Attributes
-    ----------
-    background : float
-        Clicks without a photon, as many as pulses of that mean photon number would give.
-    error_rate : float
-        Wrong bits among the clicks of photons.
-    """
-
-    background: float
-    error_rate: float
 
 
 TYPICAL_LINKS = tuple(
@@ -175,8 +160,8 @@ def _expected(source: Source, layout: Layout, link: Link) -> Array:
     parts = [1.0] if chosen is None else [chosen**2, (1 - chosen) ** 2]
     for (basis, intensity, wrong), place in places.items():
         photons = source.intensities[intensity]
-        errors = photons * link.error_rate + link.background / 2
-        clicks = errors if wrong else photons + link.background - errors
+        errors = link.errors(photons)
+        clicks = errors if wrong else link.clicks(photons) - errors
         expected[place] += parts[basis] * source.probabilities[intensity] * clicks
     parts_of_all: Array = expected / expected.sum()
     return parts_of_all

@@ -1,4 +1,5 @@
 import json
+import statistics
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_prints_the_result_as_json(capsys):
 def test_prints_a_table_by_default(capsys):
     status, output = run([*BLOCK, "--qber", "0.0101", "--efficiency", "1.2"], capsys)
     assert status == 0
-    assert "107392" in output.out
+    assert "107 392" in output.out
 
 
 def test_the_composable_analysis_can_be_chosen(capsys):
@@ -43,6 +44,19 @@ def test_the_composable_analysis_can_be_chosen(capsys):
     status, output = run(arguments, capsys)
     assert status == 0
     assert "ε_sec" in output.out
+
+
+def test_compares_the_analyses_on_the_published_passes(capsys):
+    status, output = run(["published", "--json"], capsys)
+    result = json.loads(output.out)
+    assert status == 0
+    assert len(result["passes"]) == 18
+    assert result["median_whole"] == statistics.median(
+        row["whole"] / row["key_bits"] for row in result["passes"]
+    )
+    status, output = run(["published", "--efficiency", "1.1"], capsys)
+    assert status == 0
+    assert output.out.count("2023-") == 14
 
 
 def test_the_source_can_be_changed(capsys):
