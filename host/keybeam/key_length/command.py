@@ -4,9 +4,12 @@ import dataclasses
 import json
 import math
 import statistics
+from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 
 from keybeam.key_length.composable import (
     ComposableKeyLength,
@@ -19,6 +22,7 @@ from keybeam.key_length.counts import (
     SiftedCounts,
     reconciliation_leak,
 )
+from keybeam.key_length.hidden import Target
 from keybeam.key_length.paper import (
     PAPER_INTENSITIES,
     PAPER_PROBABILITIES,
@@ -26,9 +30,12 @@ from keybeam.key_length.paper import (
     KeyLength,
     paper_key_length,
 )
+from keybeam.key_length.plots import plot_trial
 from keybeam.key_length.published import PUBLISHED_PASSES, pass_keys
+from keybeam.key_length.simulation import ATTACKS
 from keybeam.key_length.source import Source
-from keybeam.options import FiniteFloat
+from keybeam.key_length.trial import run_trial
+from keybeam.options import FiniteFloat, NewFile
 from keybeam.options import as_json as json_option
 from keybeam.output import Value, print_json, print_rows, print_sections
 
@@ -283,3 +290,64 @@ def published(efficiency: float, as_json: bool) -> None:
     medians = {"date": "median", "b/key": round(blocks, 3), "p/key": round(whole, 3)}
     rows.append(dict.fromkeys(rows[0]) | medians)
     print_rows(rows, as_json=False, title="Keys of the published passes")
+
+
+@keylength.command()
+@click.option(
+    "--blocks",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Of each attack.",
+)
+@click.option(
+    "--signal",
+    type=click.IntRange(min=1),
+    default=500_000,
+    show_default=True,
+    help="Signal clicks of a block.",
+)
+@click.option("--seed", type=_COUNT, default=1, show_default=True, help="Of the simulation.")
+@click.option("--plot", type=NewFile(), help="Draw how close the bounds are, as SVG.")
+@json_option
+def trial(blocks: int, signal: int, seed: int, plot: Path | None, as_json: bool) -> None:
+    """Hold the bounds against simulated blocks whose photon numbers are known.
+
+    Each block is simulated on an honest link and under attacks. At a failure probability of 1 %,
+    not more blocks than that may exceed a bound.
+
+    \b
+    Columns of the table:
+        bound    on single photons (s1), vacuum (s0) or phase errors
+        failed   blocks in which it failed
+        alone    the same for the best factors alone, whose probability is not divided
+        close    median of bound over truth, or truth over bound for phase errors
+        key      the same at the failure probabilities of a key of ε_sec = 1e-10
+
+    \b
+    Examples:
+        keybeam keylength trial
+        keybeam keylength trial --blocks 500 --signal 100000 --plot trial.svg
+    """
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("simulating blocks", total=blocks * len(ATTACKS))
+        results = run_trial(blocks, signal, seed, progress=lambda done: bar.advance(task, done))
+    if plot is not None:
+        plot_trial(results, plot)
+    if as_json:
+        print_json([dataclasses.asdict(result) for result in results])
+        return
+    symbols = dict(zip((target.value for target in Target), ("s1", "s0", "phase"), strict=True))
+    rows: list[dict[str, Value]] = [
+        {
+            "attack": result.attack,
+            "bound": symbols[result.bound],
+            "failed": result.exceeded,
+            "alone": result.exceeded_alone,
+            "allowed": round(result.allowed * blocks),
+            "close": round(result.closeness, 3),
+            "key": round(result.closeness_of_key, 3),
+        }
+        for result in results
+    ]
+    print_rows(rows, as_json=False, title=f"Bounds on {blocks} blocks of {signal} signal clicks")

@@ -180,8 +180,10 @@ def composable_bounds(
         Target.PHASE_ERRORS: selection - math.log(phase_errors),
     }
     found = {
-        target: family(source, layouts[target], target).bound(
-            layouts[target].vector(counts), failures[target]
+        target: float(
+            family(source, layouts[target], target).bound(
+                layouts[target].vector(counts), failures[target]
+            )
         )
         for target in Target
     }

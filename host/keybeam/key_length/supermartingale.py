@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
 from keybeam.key_length.hidden import Kind, Layout, Target, kinds
@@ -87,29 +87,34 @@ class Family:
     logarithms: Array
     size: int
 
-    def bound(self, counts: list[float], log_failure: float) -> float:
+    def bound(self, counts: ArrayLike, log_failure: float) -> Array:
         """Bound the target.
 
         Parameters
         ----------
-        counts : list of float
-            Counts in the order of `Layout.variables`.
+        counts : array_like of float64, shape (..., classes)
+            Counts in the order of `Layout.variables`, of one block or of many.
         log_failure : float
             ln(1/ε), where ε is the probability with which the bound may fail.
 
         Returns
         -------
-        float
+        ndarray of float64, shape (...)
             Lower bound of single-photon and vacuum clicks, at least 0; upper one of phase errors.
         """
         seen = np.asarray(counts, np.float64)
-        evidence = self.logarithms @ seen
+        evidence = seen @ self.logarithms.T
         # Each product and sum is off by at most 1e-15 of its size.
-        evidence -= 1e-14 * (np.abs(self.logarithms) @ seen)
+        evidence -= 1e-14 * (seen @ np.abs(self.logarithms).T)
         excess = (log_failure + math.log(self.size) - evidence) / self.scales
         if self.target is Target.PHASE_ERRORS:
-            return float(excess.min())
-        return max(0.0, float((-excess).max()))
+            return np.asarray(excess.min(axis=-1), np.float64)
+        return np.asarray(np.maximum(0.0, -excess.min(axis=-1)), np.float64)
+
+    def only(self, place: int) -> "Family":
+        """Give the family of one member, for which nothing is divided."""
+        chosen = slice(place, place + 1)
+        return Family(self.target, self.scales[chosen], self.logarithms[chosen], 1)
 
 
 @dataclass(frozen=True, eq=False)

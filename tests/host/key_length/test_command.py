@@ -59,6 +59,17 @@ def test_compares_the_analyses_on_the_published_passes(capsys):
     assert output.out.count("2023-") == 14
 
 
+def test_holds_the_bounds_against_simulated_blocks(tmp_path, capsys):
+    options = ["trial", "--blocks", "20", "--signal", "50000"]
+    status, output = run([*options, "--plot", str(tmp_path / "trial.svg"), "--json"], capsys)
+    assert status == 0
+    assert {row["exceeded_of_key"] for row in json.loads(output.out)} == {0}
+    assert "<svg" in (tmp_path / "trial.svg").read_text()
+    status, output = run(options, capsys)
+    assert status == 0
+    assert "intercept-resend" in output.out
+
+
 def test_the_source_can_be_changed(capsys):
     source = ["--intensities", "0.6", "0.2", "0.0", "--probabilities", "0.6", "0.2", "0.2"]
     arguments = [*BLOCK, "--qber", "0.01", "--leak", "0", "--xi", "1e-12", "--json"]
