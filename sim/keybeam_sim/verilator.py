@@ -13,7 +13,7 @@ from cocotb_tools.runner import Verilator
 
 from keybeam_sim.cache import cache_folder, locked
 
-__all__ = ["OpaqueVerilator", "keep_runtime", "public_signals", "variables"]
+__all__ = ["OpaqueVerilator", "keep_runtime", "kept_runtime", "public_signals", "variables"]
 
 _RUNTIME = ("verilated", "verilated_dpi", "verilated_threads", "verilated_vpi")
 """Objects of Verilator's own sources, which are the same for every design."""
@@ -44,7 +44,7 @@ class OpaqueVerilator(Verilator):
 
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
-        kept = [str(path) for path in sorted(_runtime_folder().glob("*.o"))]
+        kept = kept_runtime()
         # After Verilator, so that make finds them newer than the makefile.
         reuse = [["cp", *kept, "."]] if kept else []
         return [[word for word in verilate if word != "--public-flat-rw"], *reuse, make]
@@ -81,6 +81,11 @@ def _runtime_folder() -> Path:
     for name in _RUNTIME:
         key.update((include / f"{name}.cpp").read_bytes())
     return cache_folder("verilator") / key.hexdigest()[:16]
+
+
+def kept_runtime() -> list[str]:
+    """Objects of Verilator's own sources that an earlier build left; none before the first one."""
+    return [str(path) for path in sorted(_runtime_folder().glob("*.o"))]
 
 
 def keep_runtime(folder: Path) -> None:

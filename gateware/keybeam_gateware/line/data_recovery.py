@@ -32,17 +32,22 @@ def recovered_bits() -> wiring.Signature:
 
 
 class DataRecovery(wiring.Component):
-    """Picks one of four sampling phases by the votes of the edges.
+    """Samples bits in their middle, to half a sample, by the votes of the edges.
 
-    A bit lasts four samples, nominally. `phase` is the sample of a cycle with which bits begin, and
-    a bit is read one sample later. Every edge of the line votes: where it lies after the phase the
-    phase is late, where it lies before it is early; votes on the phase itself take both back. When
-    one side leads by `threshold` votes the phase moves by a sample. If that crosses the border of
-    a cycle, one cycle has no bit or two bits, which follows any offset of the two clocks.
+    A bit lasts four samples, nominally. `phase` says, in half samples, where bits begin: after
+    sample p-1 in the first half of the time to sample p (2p), or in the second (2p+1). A bit is
+    read one sample after p in the first case, two after it in the second: at least 1.5 samples
+    away from either of its borders.
 
-    The start of a bit is the sample after its own edge, where the line has one within a sample of
-    the phase, and the phase itself where the bit equals the one before. What `cycle` n brings in
-    leaves `LATENCY` cycles later.
+    Every edge votes: one that comes after p says that the phase is late, one before it that it is
+    early. One at p itself speaks against leaving that sample, so it takes back votes for that; it
+    does not tell one half from the other, which only jitter does. When one side leads by
+    `threshold` votes the phase moves by half a sample. If reading so crosses the border of a cycle,
+    one cycle has no bit or two bits, which follows any offset of the two clocks.
+
+    The start of a bit is the last edge within three samples before it is read, and where there is
+    none, because the bit equals the one before, the sample before it is read. What `cycle` n
+    brings in leaves `LATENCY` cycles later.
 
     Parameters
     ----------
@@ -56,7 +61,7 @@ class DataRecovery(wiring.Component):
     cycle : In(2)
         Number of the cycle in which `line` was sampled, modulo 4.
     threshold : In(5)
-        Lead of votes that moves the phase, 1 to 31 (0 works as 1).
+        Lead of votes that moves the phase by half a sample, 1 to 31 (0 works as 1).
     recovered : Out(recovered_bits())
         The line bits.
     slipped : Out(1)
@@ -84,16 +89,17 @@ class DataRecovery(wiring.Component):
         m = Module()
         following, now, before = Signal(4), Signal(4), Signal(4)
         m.d.sync += [following.eq(self.line), now.eq(following), before.eq(now)]
-        # Samples -3 to 4 of the cycle in `now`; edge k lies between samples k-1 and k.
-        window = Cat(before[1:], now, following[0])
-        sample = {place - 3: window[place] for place in range(8)}
-        edge = {place: sample[place] ^ sample[place - 1] for place in range(-2, 5)}
+        # Samples -4 to 4 of the cycle in `now`; edge k lies between samples k-1 and k.
+        window = Cat(before, now, following[0])
+        sample = {place - 4: window[place] for place in range(9)}
+        edge = {place: sample[place] ^ sample[place - 1] for place in range(-3, 5)}
 
-        phase, skip, double = Signal(2), Signal(), Signal()
-        self._choose_phase(m, Cat(edge[k] for k in range(4)), phase, skip, double)
+        # Bits are read one sample after `place`.
+        place_now, skip, double = Signal(2), Signal(), Signal()
+        self._choose_phase(m, Cat(edge[k] for k in range(4)), place_now, skip, double)
         self._watch_signal(m, Cat(edge[k] for k in range(4)).any())
 
-        # Stage 1: first sample of a bit that starts at each place.
+        # Stage 1: first sample of a bit that is read one sample after each place.
         number = Signal(2)
         m.d.comb += number.eq(self.cycle - 2)
         starts, values = {}, {}
@@ -102,12 +108,14 @@ class DataRecovery(wiring.Component):
             values[place] = Signal(name=f"value_{place + 1}")
             base = Cat(0, 0, number) + place
             m.d.sync += [starts[place].eq(base), values[place].eq(sample[place + 1])]
-            with m.If(~edge[place] & edge[place - 1]):
-                m.d.sync += starts[place].eq(base - 1)
-            with m.Elif(~edge[place] & edge[place + 1]):
+            with m.If(edge[place + 1]):
                 m.d.sync += starts[place].eq(base + 1)
+            with m.Elif(~edge[place] & edge[place - 1]):
+                m.d.sync += starts[place].eq(base - 1)
+            with m.Elif(~edge[place] & edge[place - 2]):
+                m.d.sync += starts[place].eq(base - 2)
         chosen, skipped, doubled = Signal(2), Signal(), Signal()
-        m.d.sync += [chosen.eq(phase), skipped.eq(skip), doubled.eq(double)]
+        m.d.sync += [chosen.eq(place_now), skipped.eq(skip), doubled.eq(double)]
 
         # Stage 2: the bit or bits of the chosen phase.
         out = self.recovered
@@ -135,18 +143,19 @@ class DataRecovery(wiring.Component):
         return m
 
     def _choose_phase(
-        self, m: Module, edges: Cat, phase: Signal, skip: Signal, double: Signal
+        self, m: Module, edges: Cat, place: Signal, skip: Signal, double: Signal
     ) -> None:
         """Let the edges of the cycle vote, and move the phase."""
+        phase = Signal(3)
         agree, late, early, from_early = Signal(), Signal(), Signal(), Signal()
-        with m.Switch(phase):
-            for place in range(4):
-                with m.Case(place):
-                    after, opposite, ahead = (edges[(place + i) % 4] for i in (1, 2, 3))
+        with m.Switch(phase[1:]):
+            for sample in range(4):
+                with m.Case(sample):
+                    after, opposite, ahead = (edges[(sample + i) % 4] for i in (1, 2, 3))
                     # An edge opposite to the phase may belong to either side. It goes with the last
                     # one that was not, so that both together lead out of there.
                     m.d.sync += [
-                        agree.eq(edges[place]),
+                        agree.eq(edges[sample]),
                         late.eq(after | (opposite & ~from_early)),
                         early.eq(ahead | (opposite & from_early)),
                     ]
@@ -161,18 +170,19 @@ class DataRecovery(wiring.Component):
             move_later.eq(~move_later & (votes >= upper)),
             move_earlier.eq(~move_earlier & (votes <= lower)),
         ]
+        m.d.comb += place.eq((phase + 1)[1:])
         m.d.sync += [skip.eq(0), double.eq(0)]
         with m.If(move_later):
-            m.d.sync += [votes.eq(0), phase.eq(phase + 1), skip.eq(phase == 3)]
+            m.d.sync += [votes.eq(0), phase.eq(phase + 1), skip.eq(phase == 6)]
         with m.Elif(move_earlier):
-            m.d.sync += [votes.eq(0), phase.eq(phase - 1), double.eq(phase == 0)]
+            m.d.sync += [votes.eq(0), phase.eq(phase - 1), double.eq(phase == 7)]
         with m.Elif(late & ~early):
             m.d.sync += votes.eq(votes + 1)
         with m.Elif(early & ~late):
             m.d.sync += votes.eq(votes - 1)
-        with m.Elif(agree & (votes > 0)):
+        with m.Elif(agree & (votes > 0) & phase[0]):
             m.d.sync += votes.eq(votes - 1)
-        with m.Elif(agree & (votes < 0)):
+        with m.Elif(agree & (votes < 0) & ~phase[0]):
             m.d.sync += votes.eq(votes + 1)
 
     def _watch_signal(self, m: Module, any_edge: Signal) -> None:

@@ -77,9 +77,9 @@ def test_every_bit_comes_out_once_with_its_first_sample(bench, offset, start, ji
 
 @pytest.mark.parametrize("offset", [100e-6, -100e-6])
 def test_clock_offset_makes_slips_and_loses_nothing(bench, offset):
-    # Begins close to the border of a cycle, so that the drift crosses it.
+    # A little more than a bit of drift: it crosses the border of a cycle once.
     rng = np.random.default_rng(6)
-    sent = rng.integers(0, 2, 2000)
+    sent = rng.integers(0, 2, 12_000)
     words, _ = bench.sample_line(sent, offset=offset, start=2.8 if offset > 0 else 3.2)
     bits, _, found = recover(bench, words)
     assert sum(found.slipped[SETTLE:]) == 1
