@@ -1,9 +1,9 @@
 """The command ``keybeam keylength``."""
 
 import dataclasses
-import json
 import math
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,10 @@ class _DefaultGroup(click.Group):
         return super().parse_args(ctx, args)
 
 
-def _print_table(result: KeyLength, analysis: str) -> None:
+def _print_result(result: KeyLength, analysis: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"analysis": analysis, **dataclasses.asdict(result)})
+        return
     rows: dict[str, Value] = {
         "single-photon signal clicks, at least (s1)": round(result.s1, 2),
         "their phase error rate, at most (e1)": round(result.e1, 6),
@@ -73,6 +76,55 @@ def _print_table(result: KeyLength, analysis: str) -> None:
         "secret key bits": result.length_bits,
     }
     print_sections({f"Key length ({analysis} analysis)": rows}, as_json=False)
+
+
+def _composable_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of the composable analysis."""
+    for option in reversed(_COMPOSABLE_OPTIONS):
+        command = option(command)
+    return command
+
+
+_COMPOSABLE_OPTIONS = (
+    click.option("--secrecy", type=_OPEN, default=1e-10, show_default=True, help="ε_sec."),
+    click.option(
+        "--correctness",
+        type=_OPEN,
+        default=1e-15,
+        show_default=True,
+        help="ε_cor.",
+    ),
+    click.option(
+        "--intensity-uncertainty",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.0,
+        show_default=True,
+        help="Largest relative deviation of an intensity.",
+    ),
+    click.option(
+        "--preparation-error",
+        type=click.FloatRange(0, 45, max_open=True),
+        default=0.0,
+        show_default=True,
+        metavar="DEGREES",
+        help="Largest error of the angle between the bases.",
+    ),
+    click.option(
+        "--packets",
+        type=click.IntRange(1, 1024),
+        default=1,
+        show_default=True,
+        help="Reconciliation packets of the block.",
+    ),
+    click.option(
+        "--dropped-packets",
+        type=click.IntRange(0, 1023),
+        default=0,
+        show_default=True,
+        help="Packets that failed within the span of the block.",
+    ),
+)
+"""ε, uncertainties and packets."""
 
 
 @click.group(cls=_DefaultGroup)
@@ -134,45 +186,7 @@ def keylength() -> None:
     show_default=True,
     help="Failure probability of each Chernoff bound of the paper's analysis.",
 )
-@click.option(
-    "--secrecy", type=_OPEN, default=1e-10, show_default=True, help="ε_sec, composable analysis."
-)
-@click.option(
-    "--correctness",
-    type=_OPEN,
-    default=1e-15,
-    show_default=True,
-    help="ε_cor, composable analysis.",
-)
-@click.option(
-    "--intensity-uncertainty",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.0,
-    show_default=True,
-    help="Largest relative deviation of an intensity, composable analysis.",
-)
-@click.option(
-    "--preparation-error",
-    type=click.FloatRange(0, 45, max_open=True),
-    default=0.0,
-    show_default=True,
-    metavar="DEGREES",
-    help="Largest error of the angle between the bases, composable analysis.",
-)
-@click.option(
-    "--packets",
-    type=click.IntRange(1, 1024),
-    default=1,
-    show_default=True,
-    help="Reconciliation packets of the block, composable analysis.",
-)
-@click.option(
-    "--dropped-packets",
-    type=click.IntRange(0, 1023),
-    default=0,
-    show_default=True,
-    help="Packets that failed within the span of the block, composable analysis.",
-)
+@_composable_options
 @json_option
 def block(
     signal: int,
@@ -213,31 +227,132 @@ def block(
         result = _composable(
             counts, qber, reconciliation_leak(signal, qber, leak, efficiency), options
         )
-    if as_json:
-        click.echo(json.dumps({"analysis": analysis, **dataclasses.asdict(result)}))
-    else:
-        _print_table(result, analysis)
+    _print_result(result, analysis, as_json)
 
 
 def _composable(
     counts: BlockCounts, qber: float, leak: float, options: dict[str, Any]
 ) -> ComposableKeyLength:
+    clicks = (counts.signal, counts.decoy, counts.vacuum)
+    errors = (math.ceil(qber * counts.signal), counts.decoy_errors, None)
+    shape = options["intensities"], options["probabilities"]
+    return _composable_length(BasisCounts(clicks, errors), leak, shape, options)
+
+
+def _composable_length(
+    counts: BasisCounts,
+    leak: float,
+    shape: tuple[tuple[float, ...], tuple[float, ...]],
+    options: dict[str, Any],
+    *,
+    pair_correlation: float | None = None,
+    pulses: int | None = None,
+) -> ComposableKeyLength:
     sifted = SiftedCounts(
-        BasisCounts(
-            (counts.signal, counts.decoy, counts.vacuum),
-            (math.ceil(qber * counts.signal), counts.decoy_errors, None),
-        ),
+        counts,
         packets=options["packets"],
         dropped_packets=options["dropped_packets"],
+        pulses=pulses,
     )
     source = Source(
-        options["intensities"],
-        options["probabilities"],
-        options["intensity_uncertainty"],
-        options["preparation_error"],
+        *shape,
+        intensity_uncertainty=options["intensity_uncertainty"],
+        preparation_error_deg=options["preparation_error"],
+        pair_correlation=pair_correlation,
     )
     security = Security(options["secrecy"], options["correctness"])
     return composable_key_length(sifted, leak, source, security)
+
+
+@keylength.command()
+@click.option("--signal", type=_COUNT, required=True, help="Sifted signal clicks.")
+@click.option("--decoy", type=_COUNT, required=True, help="Sifted decoy clicks.")
+@click.option("--signal-errors", type=_COUNT, required=True, help="Errors among the signal clicks.")
+@click.option("--decoy-errors", type=_COUNT, required=True, help="Errors among the decoy clicks.")
+@click.option(
+    "--leak", type=FiniteFloat(min=0), required=True, help="Bits leaked by reconciliation."
+)
+@click.option(
+    "--intensities",
+    type=FiniteFloat(),
+    nargs=2,
+    default=(0.5, 0.1),
+    show_default=True,
+    metavar="MU NU",
+    help="Mean photons of signal and decoy pulses.",
+)
+@click.option(
+    "--decoy-probability",
+    type=_OPEN,
+    default=0.25,
+    show_default=True,
+    help="Probability of decoy pulses.",
+)
+@_composable_options
+@json_option
+def one_decoy(
+    signal: int,
+    decoy: int,
+    signal_errors: int,
+    decoy_errors: int,
+    leak: float,
+    intensities: tuple[float, float],
+    decoy_probability: float,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Compute the secret bits of a block of a source with one decoy, composably.
+
+    \b
+    Example:
+        keybeam keylength one-decoy --signal 500000 --signal-errors 6000 --decoy 36000 \\
+            --decoy-errors 1800 --leak 50000
+    """
+    counts = BasisCounts((signal, decoy), (signal_errors, decoy_errors))
+    shape = intensities, (1 - decoy_probability, decoy_probability)
+    _print_result(_composable_length(counts, leak, shape, options), "composable", as_json)
+
+
+@keylength.command()
+@click.option("--clicks", type=_COUNT, required=True, help="Sifted clicks.")
+@click.option("--errors", type=_COUNT, required=True, help="Errors among them.")
+@click.option("--pulses", type=_COUNT, required=True, help="Pulses sent.")
+@click.option(
+    "--leak", type=FiniteFloat(min=0), required=True, help="Bits leaked by reconciliation."
+)
+@click.option(
+    "--mean-photons",
+    type=FiniteFloat(min=0, min_open=True),
+    required=True,
+    help="Mean photons of a pulse.",
+)
+@click.option("--g2", type=FiniteFloat(min=0), required=True, help="Its g²(0).")
+@_composable_options
+@json_option
+def single_photon(
+    clicks: int,
+    errors: int,
+    pulses: int,
+    leak: float,
+    mean_photons: float,
+    g2: float,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Compute the secret bits of a block of a single-photon source, composably.
+
+    There are no decoys; every pulse that g²(0) allows to have several photons is taken for a
+    click.
+
+    \b
+    Example:
+        keybeam keylength single-photon --clicks 500000 --errors 10000 --pulses 60000000 \\
+            --mean-photons 0.5 --g2 0.02 --leak 80000
+    """
+    counts = BasisCounts((clicks,), (errors,))
+    shape = (mean_photons,), (1.0,)
+    result = _composable_length(counts, leak, shape, options, pair_correlation=g2, pulses=pulses)
+    _print_result(result, "composable", as_json)
 
 
 @keylength.command()

@@ -11,6 +11,7 @@ from keybeam.key_length.entropy import binary_entropy
 from keybeam.key_length.errors import KeyLengthError, NoKeyError
 from keybeam.key_length.hidden import Layout, Target
 from keybeam.key_length.paper import KeyLength
+from keybeam.key_length.single_photons import most_many_photon_pulses
 from keybeam.key_length.source import Source
 from keybeam.key_length.supermartingale import family
 from keybeam.protocol.numbers import KEY_LENGTH_STEP
@@ -89,7 +90,8 @@ class Bounds:
     s0 : float
         Lower bound of those without a photon; 0 or more.
     s1 : float
-        Lower bound of those of one photon; 0 or more.
+        Lower bound of those of one photon; 0 or more. Of a single-photon source those of at most
+        one, while s0 is 0.
     phase_errors : float
         Upper bound of the phase errors among the latter.
     """
@@ -147,6 +149,9 @@ def composable_bounds(
 ) -> Bounds:
     """Bound single photons, vacuum and phase errors of a block.
 
+    Without decoys a pulse of no photon counts as one of one: neither tells its basis, and a
+    click of the former has a phase error one time in two.
+
     Parameters
     ----------
     counts : SiftedCounts
@@ -172,25 +177,22 @@ def composable_bounds(
     layouts = {
         Target.VACUUM: layout.without_errors(),
         Target.SINGLE: layout,
-        Target.PHASE_ERRORS: layout if exact else layout.without_errors(signal_only=True),
+        Target.PHASE_ERRORS: layout if exact else layout.without_errors(of_key_only=True),
     }
-    failures = {
-        Target.VACUUM: log_counting,
-        Target.SINGLE: log_counting,
-        Target.PHASE_ERRORS: selection - math.log(phase_errors),
-    }
-    found = {
-        target: float(
-            family(source, layouts[target], target).bound(
-                layouts[target].vector(counts), failures[target]
-            )
-        )
-        for target in Target
-    }
-    # Bounds that contradict one another have failed; they must not make more key than bits.
+
+    def bound(target: Target, log_failure: float) -> float:
+        counted = layouts[target]
+        factors = family(source.statistics, counted, target)
+        return float(factors.bound(counted.vector(counts), log_failure))
+
     signal = counts.key.clicks[0]
-    s0 = min(found[Target.VACUUM], signal)
-    return Bounds(s0, min(found[Target.SINGLE], signal - s0), found[Target.PHASE_ERRORS])
+    phases = bound(Target.PHASE_ERRORS, selection - math.log(phase_errors))
+    if source.pair_correlation is not None:
+        many = most_many_photon_pulses(source, counts.pulses, log_counting)
+        return Bounds(0.0, max(0.0, signal - many), phases)
+    # Bounds that contradict one another have failed; they must not make more key than bits.
+    s0 = min(bound(Target.VACUUM, log_counting), signal)
+    return Bounds(s0, min(bound(Target.SINGLE, log_counting), signal - s0), phases)
 
 
 def secret_length(

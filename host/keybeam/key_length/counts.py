@@ -101,19 +101,24 @@ class SiftedCounts:
         Reconciliation packets of the block, 1 to 1024. The number of errors of each is public.
     dropped_packets : int
         Packets within the span of the block that failed and are not part of it.
+    pulses : int or None
+        Pulses sent while the block came together, which a source without decoys needs to know.
 
     Raises
     ------
     KeyLengthError
-        If a number of packets is out of range.
+        If a number of packets, or of pulses, is out of range.
     """
 
     key: BasisCounts
     check: BasisCounts | None = None
     packets: int = 1
     dropped_packets: int = 0
+    pulses: int | None = None
 
     def __post_init__(self) -> None:
+        if self.pulses is not None:
+            checked_count(self.pulses, "pulses")
         if not 1 <= self.packets <= 1024:
             raise KeyLengthError(f"packets must be 1 to 1024, not {self.packets}")
         if not 0 <= self.dropped_packets <= 1024 - self.packets:

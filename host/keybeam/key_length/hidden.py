@@ -52,12 +52,12 @@ class Layout:
         """Layout of some counts."""
         return cls(tuple(tuple(e is not None for e in b.errors) for b in _bases(counts)))
 
-    def without_errors(self, *, signal_only: bool = False) -> "Layout":
-        """Leave the errors of all clicks, or those of signals, out."""
+    def without_errors(self, *, of_key_only: bool = False) -> "Layout":
+        """Leave the errors of all clicks, or those of the bits that make the key, out."""
         return Layout(
             tuple(
-                tuple(known and signal_only and place > 0 for place, known in enumerate(basis))
-                for basis in self.errors_known
+                tuple(known and of_key_only and (basis, k) != (0, 0) for k, known in enumerate(row))
+                for basis, row in enumerate(self.errors_known)
             )
         )
 

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keybeam.key_length.errors import KeyLengthError
 from keybeam.key_length.paper import PAPER_INTENSITIES, PAPER_PROBABILITIES
@@ -19,12 +19,13 @@ _MOST_PHOTONS = 400
 
 @dataclass(frozen=True)
 class Source:
-    """Phase-randomised weak coherent pulses of two or more intensities.
+    """Phase-randomised weak coherent pulses of two or more intensities, or a single-photon source.
 
     Attributes
     ----------
     intensities : tuple of float
-        Mean photon numbers, the signal first, falling; two (signal and one decoy) or more.
+        Mean photon numbers, the signal first, falling; two (signal and one decoy) or more, or
+        that of a single-photon source alone.
     probabilities : tuple of float
         Their probabilities, which add up to 1.
     intensity_uncertainty : float
@@ -37,6 +38,8 @@ class Source:
     key_basis_probability : float or None
         Probability, above 0 and below 1, with which either end chooses the basis that makes
         the key; None where both bases are chosen equally and both make key.
+    pair_correlation : float or None
+        g²(0) of a single-photon source, at least 0; None for coherent pulses.
 
     Raises
     ------
@@ -49,27 +52,10 @@ class Source:
     intensity_uncertainty: float = 0.0
     preparation_error_deg: float = 0.0
     key_basis_probability: float | None = None
+    pair_correlation: float | None = None
 
     def __post_init__(self) -> None:
-        falling = all(a > b for a, b in itertools.pairwise(self.intensities))
-        if (
-            len(self.intensities) < 2
-            or not falling
-            or not (self.intensities[-1] >= 0 and self.intensities[0] <= LARGEST_INTENSITY)
-        ):
-            raise KeyLengthError(
-                f"the intensities must be two or more, falling from at most "
-                f"{LARGEST_INTENSITY:g} to at least 0, not {self.intensities}"
-            )
-        if (
-            len(self.probabilities) != len(self.intensities)
-            or not all(0 < p < 1 for p in self.probabilities)
-            or abs(math.fsum(self.probabilities) - 1) > 1e-9
-        ):
-            raise KeyLengthError(
-                "the probabilities must be positive, one for each intensity, and add up to 1, "
-                f"not {self.probabilities}"
-            )
+        self._check_intensities()
         if not 0 <= self.intensity_uncertainty < 1:
             raise KeyLengthError(
                 "the intensity_uncertainty must be at least 0 and below 1, "
@@ -85,6 +71,44 @@ class Source:
                 "the key_basis_probability must lie between 0 and 1, "
                 f"not {self.key_basis_probability}"
             )
+
+    def _check_intensities(self) -> None:
+        falling = all(a > b for a, b in itertools.pairwise(self.intensities))
+        least = 1 if self.pair_correlation is not None else 2
+        if (
+            len(self.intensities) < least
+            or not falling
+            or not (self.intensities[-1] >= 0 and 0 < self.intensities[0] <= LARGEST_INTENSITY)
+        ):
+            raise KeyLengthError(
+                f"the intensities must be two or more, falling from at most "
+                f"{LARGEST_INTENSITY:g} to at least 0, not {self.intensities}"
+            )
+        if (
+            len(self.probabilities) != len(self.intensities)
+            or not all(0 < p <= 1 for p in self.probabilities)
+            or abs(math.fsum(self.probabilities) - 1) > 1e-9
+        ):
+            raise KeyLengthError(
+                "the probabilities must be positive, one for each intensity, and add up to 1, "
+                f"not {self.probabilities}"
+            )
+        if self.pair_correlation is not None and (
+            len(self.intensities) > 1 or not 0 <= self.pair_correlation < math.inf
+        ):
+            raise KeyLengthError(
+                "a pair_correlation must be a number of at least 0, of a source of one intensity, "
+                f"not {self.pair_correlation} of one of {len(self.intensities)}"
+            )
+
+    @property
+    def statistics(self) -> "Source":
+        """The source as far as the factors of the supermartingales depend on it."""
+        if self.pair_correlation is None:
+            return replace(self, preparation_error_deg=0.0)
+        # With no other intensity to tell it from, this one's photon numbers tell nothing.
+        chosen = self.key_basis_probability
+        return Source((1.0,), (1.0,), key_basis_probability=chosen, pair_correlation=0.0)
 
     @property
     def preparation_quality(self) -> float:
@@ -149,7 +173,7 @@ class Source:
         scale = [p / self.probabilities[0] * math.exp(high) for p in self.probabilities[1:]]
         for photons in range(2, _MOST_PHOTONS):
             odds = sum(s * (k / low) ** photons for s, k in zip(scale, rest, strict=True))
-            if max(rest) < low and odds <= precision:
+            if max(rest, default=0.0) < low and odds <= precision:
                 return photons, odds
         raise KeyLengthError(
             f"the intensities {self.intensities} are too close to tell single photons apart"

@@ -46,6 +46,24 @@ def test_the_composable_analysis_can_be_chosen(capsys):
     assert "ε_sec" in output.out
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "one-decoy --signal 500000 --signal-errors 6000 --decoy 36000 --decoy-errors 1800 "
+        "--leak 50000",
+        "single-photon --clicks 500000 --errors 10000 --pulses 60000000 --mean-photons 0.5 "
+        "--g2 0.02 --leak 80000",
+    ],
+)
+def test_other_sources_have_commands_of_their_own(arguments, capsys):
+    status, output = run([*arguments.split(), "--json"], capsys)
+    assert status == 0
+    assert 0 < json.loads(output.out)["length_bits"] < 450_000
+    status, output = run([*arguments.split()[:-1], "499999"], capsys)
+    assert status == 2
+    assert "no key" in output.err
+
+
 def test_compares_the_analyses_on_the_published_passes(capsys):
     status, output = run(["published", "--json"], capsys)
     result = json.loads(output.out)

@@ -239,6 +239,12 @@ def test_one_decoy_and_biased_bases_make_key_on_their_own_counts():
     assert 0 < biased < length(block())
 
 
+def test_bit_errors_of_the_checked_basis_are_used_whatever_the_angle():
+    layout = Layout(((True, True), (True, True)))
+    assert layout.without_errors(of_key_only=True) == Layout(((False, True), (True, True)))
+    assert layout.without_errors() == Layout(((False, False), (False, False)))
+
+
 def test_the_best_of_the_family_is_taken():
     layout = Layout.of(block())
     bounds = family(PAPER, layout, Target.SINGLE)
