@@ -1,7 +1,7 @@
 """Co-simulation: both boards' Verilog, joined by a model of the link, behind pseudo-terminals."""
 
 from keybeam_sim.cosimulation.process import Cosimulation, CosimulationError
-from keybeam_sim.cosimulation.settings import BoardSettings, LinkSettings, RunSettings
+from keybeam_sim.cosimulation.settings import BoardSettings, LinkFault, LinkSettings, RunSettings
 from keybeam_sim.cosimulation.truth import NO_SLOT, TRUTH_DTYPE, Truth
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "BoardSettings",
     "Cosimulation",
     "CosimulationError",
+    "LinkFault",
     "LinkSettings",
     "RunSettings",
     "Truth",

@@ -29,6 +29,7 @@ from keybeam_gateware.transmitter import LANES_LAYOUT
 from keybeam_sim.cosimulation.blocks import DETECTORS_SHIFT, LINE_SHIFT
 from keybeam_sim.cosimulation.settings import (
     CLICK_WIDTH_PS,
+    LinkFault,
     LinkSettings,
 )
 from keybeam_sim.cosimulation.truth import NO_SLOT, TruthRecorder
@@ -210,9 +211,16 @@ class LinkModel:
         first = self._cycle * SLOTS_PER_CYCLE
         samples = np.arange(first, first + cycles * SLOTS_PER_CYCLE, dtype=np.int64)
         times = samples * self._period_fs // SLOTS_PER_CYCLE
-        words = _pack(self._sample_line(times))
+        line = self._sample_line(times)
+        for fault in self._faults("line cut"):
+            line[(times >= fault.begin_ps * _FS_PER_PS) & (times < fault.end_ps * _FS_PER_PS)] = 0
+        words = _pack(line)
         for detector, levels in self._sample_detectors(first, samples.size, int(times[-1])):
             words |= _pack(levels) << np.uint32(DETECTORS_SHIFT + SLOTS_PER_CYCLE * detector)
+        for fault in self._faults("stuck detector"):
+            high = (times >= fault.begin_ps * _FS_PER_PS) & (times < fault.end_ps * _FS_PER_PS)
+            shift = np.uint32(DETECTORS_SHIFT + SLOTS_PER_CYCLE * fault.detector)
+            words |= _pack(high.astype(np.uint8)) << shift
         self._cycle += cycles
         return words
 
@@ -246,13 +254,23 @@ class LinkModel:
             yield detector, levels
         self._high = [pulse for pulse in self._high if pulse[2] > first + count]
 
+    def _faults(self, kind: str) -> Iterator[LinkFault]:
+        return (fault for fault in self._settings.faults if fault.kind == kind)
+
     def _add_background(self, count: int, last_fs: int) -> None:
-        if not self._settings.background_hz:
+        first_fs = last_fs - count * self._period_fs // SLOTS_PER_CYCLE
+        self._add_noise(self._settings.background_hz, first_fs, last_fs)
+        for fault in self._faults("burst"):
+            begin = max(first_fs, fault.begin_ps * _FS_PER_PS)
+            self._add_noise(fault.rate_hz, begin, min(last_fs, fault.end_ps * _FS_PER_PS))
+
+    def _add_noise(self, rate_hz: float, begin_fs: int, end_fs: int) -> None:
+        """Add clicks that no pulse causes, at a rate on each detector, in a stretch of time."""
+        if not rate_hz or end_fs <= begin_fs:
             return
-        duration_fs = count * self._period_fs // SLOTS_PER_CYCLE
-        mean = self._settings.background_hz * duration_fs * 1e-15
+        mean = rate_hz * (end_fs - begin_fs) * 1e-15
         for detector, clicks in enumerate(self._generator.poisson(mean, len(DETECTOR_CHANNELS))):
-            for time in self._generator.integers(last_fs - duration_fs, last_fs, clicks):
+            for time in self._generator.integers(begin_fs, end_fs, clicks):
                 heapq.heappush(self._clicks, _Click(int(time), detector, NO_SLOT, 0))
 
     def _sample_at(self, time_fs: int) -> int:

@@ -1,6 +1,10 @@
 """What a co-simulation is told: the link between the boards, and the boards' own parameters."""
 
+from typing import Literal
+
 import msgspec
+
+from keybeam.protocol.records import DETECTOR_CHANNELS
 
 __all__ = [
     "CLICK_WIDTH_PS",
@@ -9,6 +13,7 @@ __all__ = [
     "SETTINGS_FILE",
     "SETTINGS_VARIABLE",
     "BoardSettings",
+    "LinkFault",
     "LinkSettings",
     "RunSettings",
 ]
@@ -28,6 +33,36 @@ SETTINGS_VARIABLE = "KEYBEAM_COSIMULATION"
 
 CLICK_WIDTH_PS = 4_000
 """Length of a detector's output pulse: two or three samples of the receiver."""
+
+LinkFaultKind = Literal["burst", "line cut", "stuck detector"]
+
+
+class LinkFault(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that goes wrong for a time.
+
+    Attributes
+    ----------
+    kind : str
+        ``burst``: every detector has `rate_hz` more background counts a second. ``line cut``: the
+        downlink stays low. ``stuck detector``: the output of `detector` stays high.
+    begin_ps, end_ps : int
+        When, in picoseconds from the first clock edge of both boards on.
+    rate_hz : float
+        Of a burst.
+    detector : int
+        Channel of a stuck detector, 0 to 3.
+    """
+
+    kind: LinkFaultKind
+    begin_ps: int
+    end_ps: int
+    rate_hz: float = 0.0
+    detector: int = 0
+
+    def __post_init__(self) -> None:
+        detectors = range(len(DETECTOR_CHANNELS))
+        if not 0 <= self.begin_ps < self.end_ps or self.detector not in detectors:
+            raise ValueError(f"there cannot be such a fault: {self}")
 
 
 class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +92,8 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
         least twice `CLICK_WIDTH_PS`, so that pulses stay apart.
     seed : int
         Seed of clicks, errors and of the transmitter's random words.
+    faults : tuple of LinkFault
+        What goes wrong, and when.
     """
 
     loss_db: float = 30.0
@@ -68,6 +105,7 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     clock_offset_ppm: float = 0.0
     dead_time_ps: int = 30_000
     seed: int = 1
+    faults: tuple[LinkFault, ...] = ()
 
     def __post_init__(self) -> None:
         checks = {
@@ -95,10 +133,14 @@ class BoardSettings(msgspec.Struct, frozen=True, kw_only=True):
         Cycles of the fabric clock in a bit of the UARTs.
     log_frames : int
         Depth of the transmitter's state log in frames, a power of two.
+    lines : int
+        Delay lines of each of the receiver's detectors: 0, with which the sampled inputs give the
+        times, or 1, which takes several times as long to simulate.
     """
 
     uart_divisor: int = 4
     log_frames: int = 32
+    lines: int = 0
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from keybeam.protocol.downlink import DownlinkFrame, FrameFlag, encode_frame
 from keybeam.protocol.numbers import FABRIC_PERIOD_PS, FRAME_SLOTS
 from keybeam.protocol.symbols import INTENSITY_MEAN_PHOTONS, Intensity, Polarisation
 from keybeam_gateware.transmitter import LANES_LAYOUT
-from keybeam_sim.cosimulation import NO_SLOT, LinkSettings, Truth
+from keybeam_sim.cosimulation import NO_SLOT, LinkFault, LinkSettings, Truth
 from keybeam_sim.cosimulation.blocks import DETECTORS_SHIFT, LINE_SHIFT
 from keybeam_sim.cosimulation.link_model import LinkModel
 from keybeam_sim.cosimulation.settings import MINIMUM_DELAY_PS
@@ -204,3 +204,36 @@ def test_truth_finds_the_frames_and_numbers_the_pulses(tmp_path):
     none = np.iinfo(np.uint64).max
     indices = truth.pulse_indices().tolist()
     assert indices == [5 * FRAME_SLOTS + 7, 6 * FRAME_SLOTS + 1, none, none]
+
+
+def test_faults_last_as_long_as_they_are_told():
+    begin, end = 20_000_000, 60_000_000
+    times = {"begin_ps": begin, "end_ps": end}
+    faults = (
+        LinkFault(kind="line cut", **times),
+        LinkFault(kind="stuck detector", detector=2, **times),
+        LinkFault(kind="burst", rate_hz=5e6, **times),
+    )
+    words = np.full(20_000, 0xF << LINE_SHIFT, np.uint32)
+    seen, truth = carry(LinkSettings(delay_ps=7_000_000, faults=faults), words)
+    time = np.arange(4 * seen.size) * FABRIC_PERIOD_PS / 4
+    during = (time >= begin) & (time < end)
+    line = samples(seen, 0)
+    assert not line[during].any()
+    assert line[~during & (time > 7_000_000) & (time < 7_000_000 + 20_000 * 6400)].all()
+    stuck = samples(seen, DETECTORS_SHIFT + 8)
+    assert stuck[during].all()
+    assert not stuck[time < begin].any()
+    assert not stuck[time > end + 10_000].any()
+    assert np.all(truth.clicks["slot"] == NO_SLOT)
+    assert np.all(np.abs(truth.clicks["time_fs"] / 1000 - (begin + end) / 2) <= (end - begin) / 2)
+    # A click blinds its detector for 30 ns.
+    expected = 5e6 * 40e-6 / (1 + 5e6 * 30e-9)
+    counts = np.bincount(truth.clicks["channel"], minlength=4)
+    assert np.all(np.abs(counts - expected) < 5 * np.sqrt(expected))
+
+
+@pytest.mark.parametrize("wrong", [{"begin_ps": 5, "end_ps": 5}, {"detector": 4}])
+def test_faults_that_cannot_be(wrong):
+    with pytest.raises(ValueError, match="cannot be such a fault"):
+        LinkFault(**{"kind": "line cut", "begin_ps": 0, "end_ps": 9, **wrong})
