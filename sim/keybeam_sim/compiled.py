@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from amaranth.hdl import Value
+from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
 from keybeam_sim import verilator
@@ -50,6 +51,46 @@ int main() {{
 """
 
 
+class _NumberedPorts(wiring.Component):
+    """A component whose ports are called in0, in1 ..., out0, out1 ..., names that C++ allows.
+
+    Attributes
+    ----------
+    found : dict of str to Value
+        The component's ports by their names.
+    inputs, outputs : list of str
+        Those names, in the order of the numbers.
+    """
+
+    def __init__(self, component: wiring.Component) -> None:
+        self._component = component
+        self.found: dict[str, Value] = {}
+        self.inputs: list[str] = []
+        self.outputs: list[str] = []
+        members: dict[str, wiring.Member] = {}
+        for path, member, port in component.signature.flatten(component):
+            name, value = "__".join(map(str, path)), Value.cast(port)
+            self.found[name] = value
+            if member.flow == In:
+                members[f"in{len(self.inputs)}"] = In(len(value))
+                self.inputs.append(name)
+            else:
+                members[f"out{len(self.outputs)}"] = Out(len(value))
+                self.outputs.append(name)
+        super().__init__(members)
+
+    def elaborate(self, _platform: object) -> Module:
+        m = Module()
+        m.submodules.component = self._component
+        m.d.comb += [
+            self.found[name].eq(getattr(self, f"in{n}")) for n, name in enumerate(self.inputs)
+        ]
+        m.d.comb += [
+            getattr(self, f"out{n}").eq(self.found[name]) for n, name in enumerate(self.outputs)
+        ]
+        return m
+
+
 class CompiledBlock:
     """A component, made into a program by Verilator.
 
@@ -67,16 +108,14 @@ class CompiledBlock:
     """
 
     def __init__(self, component: wiring.Component) -> None:
-        emitted = emit_verilog(component, _TOP, cache_folder("compiled") / f"{os.getpid()}.v")
+        ports = _NumberedPorts(component)
+        emitted = emit_verilog(ports, _TOP, cache_folder("compiled") / f"{os.getpid()}.v")
         source = emitted.read_text()
         emitted.unlink()
-        self._inputs: list[str] = []
-        self._outputs: list[str] = []
-        for path, member, value in component.signature.flatten(component):
-            name = "__".join(map(str, path))
-            if len(Value.cast(value)) > 64:
-                raise ValueError(f"port {name} has {len(Value.cast(value))} bits, at most 64 fit")
-            (self._inputs if member.flow == wiring.In else self._outputs).append(name)
+        wide = [name for name, value in ports.found.items() if len(value) > 64]
+        if wide:
+            raise ValueError(f"port {wide[0]} has {len(ports.found[wide[0]])} bits, at most 64 fit")
+        self._inputs, self._outputs = ports.inputs, ports.outputs
         self._program = self._build(source)
 
     def run(
@@ -149,19 +188,11 @@ class CompiledBlock:
             raise RuntimeError(f"{command[0]} failed in {folder}:\n{process.stdout}")
 
     def _main(self) -> str:
-        reads = "\n".join(
-            f"        block.{_member(name)} = in[{place}];"
-            for place, name in enumerate(self._inputs)
-        )
-        writes = "\n".join(
-            f"        out[{place}] = block.{_member(name)};"
-            for place, name in enumerate(self._outputs)
-        )
+        reads = [f"        block.in{n} = in[{n}];" for n in range(len(self._inputs))]
+        writes = [f"        out[{n}] = block.out{n};" for n in range(len(self._outputs))]
         return _MAIN.format(
-            inputs=len(self._inputs), outputs=len(self._outputs), set=reads, get=writes
+            inputs=len(self._inputs),
+            outputs=len(self._outputs),
+            set="\n".join(reads),
+            get="\n".join(writes),
         )
-
-
-def _member(name: str) -> str:
-    """Name of a port in the class that Verilator makes, where it writes double underscores so."""
-    return name.replace("__", "___05F")

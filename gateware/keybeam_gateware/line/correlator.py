@@ -31,8 +31,8 @@ class SyncCorrelator(wiring.Component):
         change only while nothing matters.
     short : In(1)
         Only the first 32 bits of the word are compared.
-    tolerance : In(4)
-        Wrong bits with which the word still matches, 0 to 15.
+    tolerance, strict_tolerance : In(4)
+        Wrong bits with which the word still matches, 0 to 15, and with which it does so for sure.
     zeros : Out(3)
         Zeros with which the word begins. The one after them begins with the word's first edge
         which is there whatever was sent before, so the time of the word is taken from it.
@@ -41,6 +41,8 @@ class SyncCorrelator(wiring.Component):
     match : Out(2)
         The window ending `previous` (bit 0, only with two bits) and `last` (bit 1, only with one
         or two bits) matches.
+    strict : Out(2)
+        The same within `strict_tolerance`.
     starts : Out(ArrayLayout(4, 2))
         Number of the first sample, modulo 16, of the bit in the place of the word's first one, for
         the windows `previous` and `last`.
@@ -52,9 +54,11 @@ class SyncCorrelator(wiring.Component):
     word: In(SYNC_BITS, init=SYNC_WORD)
     short: In(1)
     tolerance: In(4)
+    strict_tolerance: In(4)
     zeros: Out(range(SYNC_ZEROS_MAXIMUM + 1))
     count: Out(range(3))
     match: Out(2)
+    strict: Out(2)
     starts: Out(data.ArrayLayout(unsigned(SAMPLE_NUMBER_BITS), 2))
 
     def elaborate(self, platform: object) -> Module:
@@ -102,7 +106,10 @@ class SyncCorrelator(wiring.Component):
                     pairs.append(pair)
                 sums = pairs
             fresh = delayed(m, (count == 2) if offset else (count != 0), stages - 1)
-            m.d.sync += self.match[window].eq(fresh & (sums[0] <= self.tolerance))
+            m.d.sync += [
+                self.match[window].eq(fresh & (sums[0] <= self.tolerance)),
+                self.strict[window].eq(fresh & (sums[0] <= self.strict_tolerance)),
+            ]
             m.d.comb += self.starts[window].eq(delayed(m, start, stages - 1))
         m.d.comb += self.count.eq(delayed(m, count, stages))
         return m

@@ -1,7 +1,7 @@
 """Search for the sync word, verification, lock and flywheel."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import enum, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from keybeam.protocol.downlink import SYNC_WORD
@@ -11,22 +11,12 @@ from keybeam_gateware.pipeline import delayed
 
 from .correlator import SYNC_BITS, SyncCorrelator
 from .data_recovery import DataRecovery, recovered_bits
+from .lock_state import LockState, SyncState
 
 __all__ = ["BIT_NUMBER_BITS", "SyncExtractor", "SyncState"]
 
 BIT_NUMBER_BITS = 16
 """Line bits are numbered from 1 on modulo 2^16, enough for twice a frame to either side."""
-
-
-class SyncState(enum.Enum, shape=2):
-    """State of the sync-word extractor."""
-
-    SEARCH = 0
-    """Compares at every bit."""
-    VERIFY = 1
-    """A word was seen; waits for it to come again exactly one frame later."""
-    LOCKED = 2
-    """Expects the word once a frame, one bit early or late at most."""
 
 
 class SyncExtractor(wiring.Component):
@@ -38,6 +28,12 @@ class SyncExtractor(wiring.Component):
     frame. When locked, the word may come a bit early or late, which re-aligns the frame. When it
     does not come, its place and time go on by the recovered bit clock (flywheel); after more than
     `flywheel_frames` words missed in a row the search begins again.
+
+    After a fade the recovered bits are not in step any more. So with every word missed the place
+    in which the next one is looked for grows by two bits to either side; out of its usual place it
+    must have at most `search_tolerance` wrong bits. One that comes after its frame was reported by
+    the flywheel re-aligns only. So every frame is reported once, and a frame counter that
+    goes on by one with each event knows after a fade how many have passed.
 
     The time of a word is that of the first sample of its first one (after zeros, so there is an
     edge) less as many bits of four samples as there are zeros: the first sample of the word's
@@ -103,11 +99,21 @@ class SyncExtractor(wiring.Component):
         m.submodules.correlator = correlator = SyncCorrelator()
         wiring.connect(m, wiring.flipped(self.recovered), correlator.recovered)
         m.d.comb += [correlator.word.eq(self.word), correlator.short.eq(self.short)]
-        searching = Signal()
-        m.d.comb += searching.eq(self.state == SyncState.SEARCH)
+        m.submodules.lock = lock = LockState()
+        searching, locked = Signal(), Signal()
+        m.d.comb += [
+            searching.eq(self.state == SyncState.SEARCH),
+            locked.eq(self.state == SyncState.LOCKED),
+            lock.verify_frames.eq(self.verify_frames),
+            lock.flywheel_frames.eq(self.flywheel_frames),
+            self.state.eq(lock.state),
+            self.event.eq(lock.event),
+            self.lost_lock.eq(lock.lost_lock),
+        ]
         m.d.sync += correlator.tolerance.eq(
             Mux(searching, self.search_tolerance, self.lock_tolerance)
         )
+        m.d.comb += correlator.strict_tolerance.eq(self.search_tolerance)
 
         # Stage 1, beside the correlator's outputs: number of the newest bit. Stage 2: how far that
         # is from the bit which should end the next word.
@@ -120,15 +126,21 @@ class SyncExtractor(wiring.Component):
         # Stage 3: what matters of it.
         at = {place: Signal(name=f"at_{place + 1}") for place in range(-1, 3)}
         m.d.sync += [flag.eq(distance == place) for place, flag in at.items()]
-        beyond = Signal()
-        m.d.sync += beyond.eq(distance >= 2)
-        match = delayed(m, correlator.match, 2)
+        beyond, near, wide = Signal(), Signal(), Signal()
+        reached = Signal.like(distance)
+        m.d.comb += reached.eq(distance + lock.reach)
+        m.d.sync += [
+            wide.eq(locked & (lock.reach != 1)),
+            beyond.eq(distance >= 2),
+            near.eq(wide & (distance < 0) & (reached >= 0)),
+        ]
+        match, strict = delayed(m, correlator.match, 2), delayed(m, correlator.strict, 2)
         count = delayed(m, correlator.count, 2)
         offsets, origin = self._time_words(m, correlator)
 
         # Stage 4: what the two windows, ending with the last bit but one and the last, mean.
-        locked = self.state == SyncState.LOCKED
         hit = [Signal(name=f"hit_{window}") for window in range(2)]
+        wide_hit = [Signal(name=f"wide_hit_{window}") for window in range(2)]
         centre = [Signal(name=f"centre_{window}") for window in range(2)]
         past = Signal()
         for window, behind in enumerate((1, 0)):
@@ -136,22 +148,56 @@ class SyncExtractor(wiring.Component):
             fits = searching | at[behind] | (locked & beside)
             m.d.sync += [
                 hit[window].eq(match[window] & fits),
+                wide_hit[window].eq(strict[window] & (near | (beyond & wide))),
                 centre[window].eq((count > behind) & at[behind]),
             ]
         m.d.sync += past.eq(beyond & ~searching)
-        last_number = delayed(m, number, 3)
-        previous_number = Signal(BIT_NUMBER_BITS)
-        m.d.sync += previous_number.eq(delayed(m, number, 2) - 1)
+        word = delayed(m, strict, 1)
+        last_next, previous_next = Signal(BIT_NUMBER_BITS), Signal(BIT_NUMBER_BITS)
+        expected_next = Signal(BIT_NUMBER_BITS)
+        m.d.sync += [
+            last_next.eq(delayed(m, number, 2) + self._frame_bits),
+            previous_next.eq(delayed(m, number, 2) + (self._frame_bits - 1)),
+            expected_next.eq(expected + self._frame_bits),
+        ]
 
         # Stage 5: decide. After a decision the pipeline still holds the old expectation for a
-        # while: no word can follow within those few bits.
-        settling, settled = Signal(4), Signal()
-        m.d.sync += settling.eq(settling << 1)
-        m.d.comb += settled.eq(~settling.any())
+        # while: no word can follow within those few bits, but that of a frame just given up.
+        settling, settled = Signal(4), Signal(init=1)
+        m.d.sync += [settling.eq(settling << 1), settled.eq(~settling[:-1].any())]
+        late = Signal(range(1 << len(lock.reach)))
+        late_open = Signal()
+        taken = [Signal(name=f"taken_{window}") for window in range(2)]
+        m.d.comb += [
+            taken[w].eq((settled & (hit[w] | wide_hit[w])) | (late_open & word[w]))
+            for w in range(2)
+        ]
+        found, update = Signal(), Signal()
+        m.d.comb += [
+            found.eq(taken[0] | taken[1]),
+            update.eq(found | (settled & past)),
+            lock.update.eq(update),
+            lock.found.eq(found),
+            lock.jump.eq(~(settled & (hit[0] | hit[1]))),
+            lock.told.eq(late_open),
+        ]
+        with m.If(update):
+            m.d.sync += [settling.eq(1), settled.eq(0), self.flywheel.eq(~found)]
+            with m.If(taken[0]):
+                m.d.sync += expected.eq(previous_next)
+            with m.Elif(taken[1]):
+                m.d.sync += expected.eq(last_next)
+            with m.Else():
+                m.d.sync += expected.eq(expected_next)
+        m.d.comb += self.first_bit.eq(expected - (self._frame_bits - 1))
+        # A word that is late may come as long after the flywheel spoke as the place is wide.
+        with m.If(update):
+            m.d.sync += [late.eq(lock.reach), late_open.eq(wide & ~found)]
+        with m.Elif(late_open):
+            m.d.sync += [late.eq(late - 1), late_open.eq(late != 0)]
+
         mark = [Signal(name=f"mark_{window}") for window in range(2)]
-        is_hit = hit[0] | hit[1]
-        with m.If(settled):
-            m.d.comb += [mark[w].eq(hit[w] | (centre[w] & ~is_hit)) for w in range(2)]
+        m.d.comb += [mark[w].eq(settled & (taken[w] | (centre[w] & ~found))) for w in range(2)]
         offset = Signal.like(offsets[0])
         cycle = Signal(COARSE_BITS)
         with m.If(mark[0]):
@@ -159,47 +205,7 @@ class SyncExtractor(wiring.Component):
         with m.Elif(mark[1]):
             m.d.sync += [offset.eq(offsets[1]), cycle.eq(origin)]
         m.d.comb += [self.coarse.eq(cycle + offset[2:]), self.phase.eq(offset[:2])]
-
-        ended, update = Signal(BIT_NUMBER_BITS), Signal()
-        m.d.comb += ended.eq(Mux(is_hit, Mux(hit[0], previous_number, last_number), expected))
-        m.d.sync += [self.event.eq(0), self.lost_lock.eq(0)]
-        m.d.comb += update.eq(settled & (is_hit | past))
-        with m.If(update):
-            m.d.sync += [
-                settling.eq(1),
-                expected.eq(ended + self._frame_bits),
-                self.first_bit.eq(ended + 1),
-                self.flywheel.eq(~is_hit),
-            ]
-        self._change_state(m, update, is_hit)
         return m
-
-    def _change_state(self, m: Module, update: Signal, is_hit: Signal) -> None:
-        """Count verified and missed words and go from state to state."""
-        verified, missed = Signal(4), Signal(8)
-        # A word comes long after the counts have changed.
-        done, enough, spent = Signal(4), Signal(), Signal()
-        m.d.sync += [
-            done.eq(Mux(self.state == SyncState.SEARCH, 0, verified + 1)),
-            enough.eq(done >= self.verify_frames),
-            spent.eq(missed == self.flywheel_frames),
-        ]
-        with m.If(update), m.Switch(self.state):
-            with m.Case(SyncState.SEARCH, SyncState.VERIFY):
-                m.d.sync += [verified.eq(done), missed.eq(0)]
-                with m.If(~is_hit):
-                    m.d.sync += self.state.eq(SyncState.SEARCH)
-                with m.Elif(enough):
-                    m.d.sync += [self.state.eq(SyncState.LOCKED), self.event.eq(1)]
-                with m.Else():
-                    m.d.sync += self.state.eq(SyncState.VERIFY)
-            with m.Default():
-                with m.If(is_hit):
-                    m.d.sync += [missed.eq(0), self.event.eq(1)]
-                with m.Elif(spent):
-                    m.d.sync += [self.state.eq(SyncState.SEARCH), self.lost_lock.eq(1)]
-                with m.Else():
-                    m.d.sync += [missed.eq(missed + 1), self.event.eq(1)]
 
     def _time_words(self, m: Module, correlator: SyncCorrelator) -> tuple[list[Signal], Signal]:
         """Make the full times of the windows from the four bits that went along with their bits.
