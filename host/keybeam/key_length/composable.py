@@ -4,6 +4,7 @@ What is proved, under which assumptions, and from which sources, is in ``docs/se
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from keybeam.key_length.counts import SiftedCounts
@@ -18,12 +19,14 @@ from keybeam.protocol.numbers import KEY_LENGTH_STEP
 
 __all__ = [
     "LARGEST_QBER",
+    "BoundFinder",
     "Bounds",
     "ComposableKeyLength",
+    "Costs",
     "Security",
     "composable_bounds",
     "composable_key_length",
-    "secret_length",
+    "proved_entropy",
 ]
 
 LARGEST_QBER = 0.11
@@ -144,8 +147,22 @@ def _selection_cost(dropped: int) -> float:
     return math.log(10 / 9) + dropped * math.log(10 * _MOST_PACKETS)
 
 
+BoundFinder = Callable[[Source, Layout, Target, SiftedCounts, float], float]
+"""Bounds a target from counts, failing with probability ε; the last argument is ln(1/ε)."""
+
+
+def _from_family(
+    source: Source, layout: Layout, target: Target, counts: SiftedCounts, log_failure: float
+) -> float:
+    return float(family(source, layout, target).bound(layout.vector(counts), log_failure))
+
+
 def composable_bounds(
-    counts: SiftedCounts, source: Source, counting: float, phase_errors: float
+    counts: SiftedCounts,
+    source: Source,
+    counting: float,
+    phase_errors: float,
+    find: BoundFinder = _from_family,
 ) -> Bounds:
     """Bound single photons, vacuum and phase errors of a block.
 
@@ -162,6 +179,8 @@ def composable_bounds(
         Probability with which each of the bounds on s0 and s1 may fail, above 0, below 1.
     phase_errors : float
         Probability with which the bound on phase errors may fail, above 0, below 1.
+    find : callable
+        How a bound is found; that of the best of a family by default.
 
     Raises
     ------
@@ -171,81 +190,82 @@ def composable_bounds(
     layout = Layout.of(counts)
     selection = _selection_cost(counts.dropped_packets)
     log_counting = selection - math.log(counting)
+    statistics, signal = source.statistics, counts.key.clicks[0]
     # Bit and phase error of one photon exist side by side only where the bases are unbiased;
     # otherwise the errors of the photons that make the key tell nothing of their phase errors.
     exact = source.preparation_error_deg == 0
-    layouts = {
-        Target.VACUUM: layout.without_errors(),
-        Target.SINGLE: layout,
-        Target.PHASE_ERRORS: layout if exact else layout.without_errors(of_key_only=True),
-    }
-
-    def bound(target: Target, log_failure: float) -> float:
-        counted = layouts[target]
-        factors = family(source.statistics, counted, target)
-        return float(factors.bound(counted.vector(counts), log_failure))
-
-    signal = counts.key.clicks[0]
-    phases = bound(Target.PHASE_ERRORS, selection - math.log(phase_errors))
+    seen = layout if exact else layout.without_errors(of_key_only=True)
+    log_phase_errors = selection - math.log(phase_errors)
+    phases = find(statistics, seen, Target.PHASE_ERRORS, counts, log_phase_errors)
     if source.pair_correlation is not None:
         many = most_many_photon_pulses(source, counts.pulses, log_counting)
         return Bounds(0.0, max(0.0, signal - many), phases)
     # Bounds that contradict one another have failed; they must not make more key than bits.
-    s0 = min(bound(Target.VACUUM, log_counting), signal)
-    return Bounds(s0, min(bound(Target.SINGLE, log_counting), signal - s0), phases)
+    without = find(statistics, layout.without_errors(), Target.VACUUM, counts, log_counting)
+    s0 = min(without, signal)
+    single = find(statistics, layout, Target.SINGLE, counts, log_counting)
+    return Bounds(s0, min(single, signal - s0), phases)
 
 
-def secret_length(
-    bounds: Bounds,
-    counts: SiftedCounts,
-    leak: float,
-    security: Security,
-    preparation_quality: float = 1.0,
-) -> ComposableKeyLength:
-    """Secret bits that remain of what the bounds prove.
+@dataclass(frozen=True)
+class Costs:
+    """Bits that are subtracted from what the bounds prove.
+
+    Attributes
+    ----------
+    leak : float
+        Disclosed by reconciliation.
+    announced, verification : int
+        The numbers of errors, which are public; verification.
+    amplification : float
+        Given up so that the key is uniform to within its part of ε_sec.
+    """
+
+    leak: float
+    announced: int
+    verification: int
+    amplification: float
+
+    @classmethod
+    def of(cls, counts: SiftedCounts, leak: float, security: Security) -> "Costs":
+        """Costs of a block.
+
+        Parameters
+        ----------
+        counts : SiftedCounts
+            Counts of the block.
+        leak : float
+            Bits disclosed by reconciliation.
+        security : Security
+            ε_sec and ε_cor.
+        """
+        signal, errors = counts.key.clicks[0], counts.key.errors[0]
+        told = 0 if errors is None else counts.packets * math.ceil(math.log2(signal + 1))
+        return cls(
+            leak,
+            told,
+            math.ceil(math.log2(2 / security.correctness)),
+            2 * math.log2(1 / (2 * security.amplification)),
+        )
+
+    @property
+    def total(self) -> float:
+        """All of them."""
+        return self.leak + self.announced + self.verification + self.amplification
+
+
+def proved_entropy(bounds: Bounds, source: Source) -> float:
+    """Bits of min-entropy that bounds prove of the signal bits.
 
     Parameters
     ----------
     bounds : Bounds
-        Bounds that fail with the probabilities of `security`.
-    counts : SiftedCounts
-        Counts of the block.
-    leak : float
-        Bits disclosed by reconciliation.
-    security : Security
-        ε_sec and ε_cor.
-    preparation_quality : float
-        Bits of uncertainty of a single photon (`Source.preparation_quality`).
-
-    Raises
-    ------
-    NoKeyError
-        If nothing remains.
+        The bounds.
+    source : Source
+        The source, whose preparation weighs the single photons.
     """
-    signal, errors = counts.key.clicks[0], counts.key.errors[0]
-    announced = 0 if errors is None else counts.packets * math.ceil(math.log2(signal + 1))
-    verification = math.ceil(math.log2(2 / security.correctness))
-    amplification = 2 * math.log2(1 / (2 * security.amplification))
-    entropy = bounds.s0 + bounds.s1 * max(0.0, preparation_quality - binary_entropy(bounds.e1))
-    secret = entropy - leak - announced - verification - amplification
-    steps = math.floor(secret / KEY_LENGTH_STEP)
-    if steps < 1:
-        raise NoKeyError(
-            f"the counts prove no key: length {secret:.0f} bits, of s0 = {bounds.s0:.0f} and "
-            f"s1 = {bounds.s1:.0f} at e1 = {bounds.e1:.4f}, less a leak of {leak:.0f}"
-        )
-    return ComposableKeyLength(
-        s1=bounds.s1,
-        e1=bounds.e1,
-        length_bits=steps * KEY_LENGTH_STEP,
-        leak_bits=leak,
-        s0=bounds.s0,
-        announced_bits=announced,
-        verification_bits=verification,
-        amplification_bits=amplification,
-        secrecy=security.secrecy,
-        correctness=security.correctness,
-    )
+    quality = source.preparation_quality - binary_entropy(bounds.e1)
+    return bounds.s0 + bounds.s1 * max(0.0, quality)
 
 
 def check_error_rate(counts: SiftedCounts) -> None:
@@ -295,4 +315,23 @@ def composable_key_length(
         raise KeyLengthError(f"leak_bits must be a number of at least 0, not {leak_bits}")
     check_error_rate(counts)
     bounds = composable_bounds(counts, source, security.counting, security.phase_errors)
-    return secret_length(bounds, counts, leak_bits, security, source.preparation_quality)
+    costs = Costs.of(counts, leak_bits, security)
+    secret = proved_entropy(bounds, source) - costs.total
+    steps = math.floor(secret / KEY_LENGTH_STEP)
+    if steps < 1:
+        raise NoKeyError(
+            f"the counts prove no key: length {secret:.0f} bits, of s0 = {bounds.s0:.0f} and "
+            f"s1 = {bounds.s1:.0f} at e1 = {bounds.e1:.4f}, less a leak of {leak_bits:.0f}"
+        )
+    return ComposableKeyLength(
+        s1=bounds.s1,
+        e1=bounds.e1,
+        length_bits=steps * KEY_LENGTH_STEP,
+        leak_bits=leak_bits,
+        s0=bounds.s0,
+        announced_bits=costs.announced,
+        verification_bits=costs.verification,
+        amplification_bits=costs.amplification,
+        secrecy=security.secrecy,
+        correctness=security.correctness,
+    )

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from keybeam.key_length.hidden import Target
+from keybeam.key_length.optimiser import Optimum
 from keybeam.key_length.trial import TrialResult
 
-__all__ = ["plot_trial"]
+__all__ = ["plot_optima", "plot_trial"]
 
 # Okabe and Ito's palette, which most colour-blind readers can tell apart.
 _COLOURS = ("#0072B2", "#D55E00")
@@ -47,3 +48,40 @@ def _panel(axes: Axes, results: list[TrialResult]) -> None:
     axes.set_yticks(places, [r.attack for r in results])
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.05), xlabel="bound / truth (upper: truth / bound)")
+
+
+def plot_optima(losses: list[float], optima: list[Optimum], path: Path) -> None:
+    """Draw keys, and the sources that make the most, against the loss, into an SVG file.
+
+    Parameters
+    ----------
+    losses : list of float
+        Losses in dB.
+    optima : list of Optimum
+        What `optimise` found for each.
+    path : Path
+        File to write.
+    """
+    order = np.argsort(losses)
+    x = np.asarray(losses)[order]
+    best = [optima[i] for i in order]
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "optima", "font.size": 10}):
+        figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+        keys, source = figure.subplots(1, 2)
+        for values, colour, label in (
+            ([o.key_bits for o in best], _COLOURS[0], "best source"),
+            ([o.reference_bits for o in best], _COLOURS[1], "0.8, 0.1, 0.001 with 1/2, 1/4, 1/4"),
+        ):
+            keys.plot(x, values, "o-", color=colour, label=label)
+        keys.set(xlabel="loss / dB", ylabel="secret key / bit", yscale="symlog", ylim=(0, None))
+        keys.legend(loc="lower left", fontsize=8)
+        for values, colour, style, label in (
+            ([o.intensities[0] for o in best], _COLOURS[0], "o-", "μ"),
+            ([o.intensities[1] for o in best], _COLOURS[1], "o-", "ν"),
+            ([o.probabilities[0] for o in best], _COLOURS[0], "s--", "p(μ)"),
+            ([o.probabilities[1] for o in best], _COLOURS[1], "s--", "p(ν)"),
+        ):
+            source.plot(x, values, style, color=colour, label=label)
+        source.set(xlabel="loss / dB", ylabel="photons, probability", ylim=(0, 1))
+        source.legend(ncols=2, fontsize=8)
+        figure.savefig(path, format="svg", metadata={"Date": None})

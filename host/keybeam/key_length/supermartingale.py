@@ -23,17 +23,18 @@ what it fails by, so that a solver's error can only weaken a bound.
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
+from keybeam.key_length.counts import SiftedCounts
 from keybeam.key_length.hidden import Kind, Layout, Target, kinds
 from keybeam.key_length.link import Link
 from keybeam.key_length.source import Source
 
-__all__ = ["TYPICAL_LINKS", "Family", "family", "member"]
+__all__ = ["TYPICAL_LINKS", "Family", "KnownLink", "family", "member"]
 
 Array = NDArray[np.float64]
 
@@ -243,6 +244,58 @@ def member(source: Source, layout: Layout, target: Target, link: Link, scale: fl
     return logarithms - 1e-15
 
 
+class KnownLink:
+    """Bounds from factors made for one link, found by walking along λ from where they last were.
+
+    They are those of a family for that link alone, chosen before any counts are known: what a
+    search over sources needs, where whole families would take too long.
+
+    Parameters
+    ----------
+    link : Link
+        The link.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._places: dict[Target, int] = {}
+
+    def __call__(
+        self,
+        source: Source,
+        layout: Layout,
+        target: Target,
+        counts: SiftedCounts,
+        log_failure: float,
+    ) -> float:
+        """Bound a target; the parameters are those of `BoundFinder`."""
+        scales = _scales(target)
+        seen = layout.vector(counts)
+        upper = target is Target.PHASE_ERRORS
+
+        @cache
+        def loss(place: int) -> float:
+            """Give what is to be small: an upper bound, or the negative of a lower one."""
+            scale = float(scales[place])
+            factors = member(source, layout, target, self._link, scale)
+            alone = Family(target, scales[place : place + 1], factors[None], scales.size)
+            found = float(alone.bound(seen, log_failure))
+            return found if upper else -found
+
+        place = self._places.get(target, scales.size // 2)
+        step = 1 if place + 1 < scales.size and loss(place + 1) < loss(place) else -1
+        while 0 <= place + step < scales.size and loss(place + step) < loss(place):
+            place += step
+        self._places[target] = place
+        return loss(place) if upper else -loss(place)
+
+
+def _scales(target: Target) -> Array:
+    least, largest = _SPANS[target]
+    count = 1 + math.ceil(math.log(largest / least) / math.log(_STEP))
+    return np.asarray(least * _STEP ** np.arange(count), np.float64)
+
+
 @lru_cache(maxsize=64)
 def family(source: Source, layout: Layout, target: Target) -> Family:
     """Factors for any counts: all combinations of some λ and the typical links.
@@ -262,9 +315,7 @@ def family(source: Source, layout: Layout, target: Target) -> Family:
         If the layout does not suit the source, or its intensities are too close.
     """
     layout.check(source)
-    least, largest = _SPANS[target]
-    count = 1 + math.ceil(math.log(largest / least) / math.log(_STEP))
-    scales = least * _STEP ** np.arange(count)
+    scales = _scales(target)
     # Photon numbers are told by the intensities alone, or nearly so; one link will do for vacuum.
     links = {
         Target.VACUUM: TYPICAL_LINKS[2:3],

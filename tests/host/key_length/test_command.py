@@ -1,9 +1,12 @@
+import functools
 import json
 import statistics
 
 import pytest
 
 from keybeam.cli import main
+from keybeam.key_length import studies
+from keybeam.key_length.optimiser import optimise
 
 BLOCK = ["--signal", "500000", "--decoy", "34375", "--vacuum", "3879", "--decoy-errors", "1878"]
 
@@ -86,6 +89,19 @@ def test_holds_the_bounds_against_simulated_blocks(tmp_path, capsys):
     status, output = run(options, capsys)
     assert status == 0
     assert "intercept-resend" in output.out
+
+
+def test_searches_the_best_source(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(studies, "optimise", functools.partial(optimise, rounds=12))
+    options = ["optimise", "--loss", "40"]
+    status, output = run([*options, "--plot", str(tmp_path / "best.svg"), "--json"], capsys)
+    (found,) = json.loads(output.out)
+    assert status == 0
+    assert found["key_bits"] >= found["reference_bits"] > 0
+    assert "<svg" in (tmp_path / "best.svg").read_text()
+    status, output = run(options, capsys)
+    assert status == 0
+    assert "gain" in output.out
 
 
 def test_the_source_can_be_changed(capsys):
