@@ -9,6 +9,7 @@ from keybeam.timing.clicks import (
 )
 from keybeam.timing.clock_state import ClockEstimator, ClockState
 from keybeam.timing.decoding import SYNC_DTYPE, TAG_DTYPE, DecodedChunk, Gap, RecordDecoder
+from keybeam.timing.edge_fit import RefinedSyncs, refine_sync_times
 from keybeam.timing.indexing import IndexingStatistics, PulseIndexer
 from keybeam.timing.slot_phase import SlotClockSettings, channel_offset, slot_clock_settings
 
@@ -24,10 +25,12 @@ __all__ = [
     "IndexingStatistics",
     "PulseIndexer",
     "RecordDecoder",
+    "RefinedSyncs",
     "SlotClockSettings",
     "channel_offset",
     "estimate_delay",
     "gate",
+    "refine_sync_times",
     "resolve_double_clicks",
     "slot_clock_settings",
 ]
