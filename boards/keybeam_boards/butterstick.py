@@ -17,7 +17,9 @@ from amaranth.lib import io
 from amaranth_boards.butterstick import ButterStickPlatform
 from amaranth_boards.resources import UARTResource
 
+from keybeam.protocol.records import Channel
 from keybeam_boards.dram import BoardMemory
+from keybeam_boards.receiver_inputs import LINE_PLACES, receiver_inputs
 from keybeam_boards.supplies import AdjustableSupplies
 
 __all__ = ["ButterstickPlatform"]
@@ -65,6 +67,21 @@ class ButterstickPlatform(ButterStickPlatform):
     timing_device = "LFE5UM-85F"
     """The part that is placed and routed, and judged by. It is the board's own but for the
     transceivers' rate, while the timing data of the 5G part are faster than is credible."""
+    receiver_inputs = receiver_inputs(
+        {
+            Channel.H: "11A",
+            Channel.V: "14A",
+            Channel.D: "35C",
+            Channel.A: "35A",
+            Channel.LINE: "50C",
+            Channel.PPS: "86C",
+            Channel.AUX_1: "38A",
+            Channel.AUX_2: "20A",
+        }
+    )
+    """Inputs of the receiver that are tagged."""
+    line_places = LINE_PLACES
+    """Column and row of each input's delay line."""
     last_column = 126
     """Column of the pads on the right side; those on the left are in column 0."""
 

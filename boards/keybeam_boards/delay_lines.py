@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from keybeam_gateware.primitives.ecp5.delay_line import SLICES_PER_TILE, SUBSTITUTES, TAPS_PER_SLICE
+from keybeam_gateware.primitives.ecp5 import SUBSTITUTES
+from keybeam_gateware.primitives.ecp5.delay_line import SLICES_PER_TILE, TAPS_PER_SLICE
 
 __all__ = ["delay_line_violations", "substitute_delay_cells"]
 
@@ -21,7 +22,7 @@ _HALVES_PER_TILE = SLICES_PER_TILE * TAPS_PER_SLICE
 
 
 def substitute_delay_cells(netlist: dict[str, Any]) -> dict[str, str]:
-    """Put the part's cells in the place of the black boxes of delay lines.
+    """Put the part's cells in the place of the black boxes of delay lines and of shared pads.
 
     Parameters
     ----------

@@ -16,6 +16,8 @@ from amaranth.hdl import Module, Value
 from amaranth_boards.ecp5_5g_evn import ECP55GEVNPlatform
 
 from keybeam.protocol.lanes import LANES
+from keybeam.protocol.records import Channel
+from keybeam_boards.receiver_inputs import LINE_PLACES, receiver_inputs
 
 __all__ = ["FEWEST_LANES", "Ecp55GEvnPlatform"]
 
@@ -67,6 +69,21 @@ class Ecp55GEvnPlatform(ECP55GEVNPlatform):
     timing_device = "LFE5UM-85F"
     """The part that is placed and routed, and judged by. It is the board's own but for the
     transceivers' rate, while the timing data of the 5G part are faster than is credible."""
+    receiver_inputs = receiver_inputs(
+        {
+            Channel.H: "11A",
+            Channel.V: "11C",
+            Channel.D: "14A",
+            Channel.A: "14C",
+            Channel.LINE: "38A",
+            Channel.PPS: "47C",
+            Channel.AUX_1: "17A",
+            Channel.AUX_2: "17C",
+        }
+    )
+    """Inputs of the receiver that are tagged."""
+    line_places = LINE_PLACES
+    """Column and row of each input's delay line."""
     last_column = 126
     """Column of the pads on the right side; those on the left are in column 0."""
 

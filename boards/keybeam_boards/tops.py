@@ -8,20 +8,36 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from amaranth.build import Platform
-from amaranth.hdl import Cat, ClockDomain, Const, Elaboratable, Module, Value
+from amaranth.hdl import (
+    Cat,
+    ClockDomain,
+    ClockSignal,
+    Const,
+    Elaboratable,
+    Module,
+    Mux,
+    Signal,
+    Value,
+)
 from amaranth.lib import io, wiring
+from amaranth.lib.cdc import FFSynchronizer
 
 from keybeam.protocol.identity import Role
 from keybeam.protocol.numbers import SLOTS_PER_CYCLE
+from keybeam.protocol.records import AUXILIARY_CHANNELS, DETECTOR_CHANNELS, Channel
+from keybeam.protocol.tagger import DELAY_LINE_SLICES
+from keybeam.tagger.line_model import LINE_TIMINGS
 from keybeam_boards.dram import DRAM_CLOCK_HZ, DRAM_LOG_FRAMES, add_ddr3
 from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES, SlotRate
 from keybeam_gateware import tops
 from keybeam_gateware.primitives import ecp5
+from keybeam_gateware.primitives.ecp5.delay_line import TAPS_PER_SLICE
 from keybeam_gateware.primitives.pll import PllStage, plan_pll
 from keybeam_gateware.transmitter.log import LogBackend
 
 __all__ = [
     "CHIP_LANES",
+    "DEFAULT_LINES",
     "Lane",
     "ReceiverTop",
     "SerialOutput",
@@ -29,6 +45,12 @@ __all__ = [
     "TransmitterTop",
     "make_top",
 ]
+
+DEFAULT_LINES = 1
+"""Delay lines of a detector of the receiver."""
+
+LINE_ROWS_APART = 3
+"""Rows between the two delay lines of a channel."""
 
 CHIP_LANES = 4
 """Lanes of a random-number chip: one bit of every slot on each."""
@@ -155,12 +177,27 @@ class Top(Elaboratable):
         if fine_delay is not None:
             m.d.comb += lane.fine_delay.eq(fine_delay)
 
-    def _receive(self, m, platform, resource: str, number: int) -> Value:
-        """Sample a lane; gives the word of every cycle."""
+    def _receive(
+        self,
+        m,
+        platform,
+        resource: str,
+        number: int,
+        place: str | None = None,
+        level: Signal | None = None,
+    ) -> Value:
+        """Sample a lane; gives the word of every cycle.
+
+        With the place of the pad's I/O logic, `level` is the signal itself.
+        """
         name, port = self._request(platform, resource, number, output=False)
         m.submodules[f"{name}_pad"] = buffer = io.Buffer("i", port)
-        m.submodules[name] = lane = ecp5.LaneDeserialiser()
+        m.submodules[name] = lane = ecp5.LaneDeserialiser(
+            place=place if level is not None else None
+        )
         m.d.comb += lane.line.eq(buffer.i)
+        if level is not None:
+            m.d.comb += level.eq(buffer.i)
         return lane.word
 
     def _request(self, platform, resource, number, *, output):
@@ -225,25 +262,72 @@ class TransmitterTop(Top):
 
 
 class ReceiverTop(Top):
-    """The receiver."""
+    """The receiver.
+
+    With delay lines, each input goes to its line as well as to its sampling cell, or the line sees
+    the pulses of a ring oscillator instead.
+    """
 
     def _add_lanes(self, m, platform, terminal):
-        for number in range(len(terminal.detectors)):
-            m.d.comb += terminal.detectors[number].eq(
-                self._receive(m, platform, "detector", number)
-            )
+        samples = {
+            Channel.LINE: terminal.line,
+            Channel.PPS: terminal.pps,
+            **{channel: terminal.detectors[channel] for channel in DETECTOR_CHANNELS},
+            **{c: terminal.auxiliary[place] for place, c in enumerate(AUXILIARY_CHANNELS)},
+        }
+        chains = dict.fromkeys(samples, 0)
+        if "pictures" in terminal.signature.members:
+            self.has_rings = True
+            m.submodules.pulser = pulser = ecp5.RingPulser()
+            m.d.comb += [
+                pulser.enable.eq(terminal.pulser_run),
+                terminal.pulser.eq(pulser.pulse),
+            ]
+            chains = terminal.lines
+            calibrate = self._leave_clock(m, terminal.calibrate)
+        for channel, word in samples.items():
+            resource, number, place = platform.receiver_inputs[channel]
+            if not chains[channel]:
+                m.d.comb += word.eq(self._receive(m, platform, resource, number))
+                continue
+            level = Signal(name=f"level_{channel.name.lower()}")
+            seen = Mux(calibrate[channel], pulser.pulse, level)
+            m.d.comb += word.eq(self._receive(m, platform, resource, number, place, level))
+            for line in range(chains[channel]):
+                self._add_line(m, platform, channel, line, seen)
+
+    def _leave_clock(self, m, value):
+        """Register a value with the reference clock.
+
+        A delay line lasts longer than a period. What the logic's own clock sends into it would be
+        taken for the slowest path of that clock.
+        """
+        m.domains.reference_input = ClockDomain(reset_less=True, local=True)
+        m.d.comb += ClockSignal("reference_input").eq(self._reference_input)
+        outside = Signal.like(value)
+        m.submodules.to_reference = FFSynchronizer(value, outside, o_domain="reference_input")
+        return outside
+
+    def _add_line(self, m, platform, channel, number, seen):
+        """Let a delay line look at a signal."""
+        name = f"{channel.name.lower()}_{number}"
+        column, row = platform.line_places[channel]
+        delay_line = ecp5.DelayLine(
+            DELAY_LINE_SLICES, column=column, row=row + number * LINE_ROWS_APART
+        )
+        m.submodules[f"delay_line_{name}"] = delay_line
         m.d.comb += [
-            terminal.line.eq(self._receive(m, platform, "line", 0)),
-            terminal.pps.eq(self._receive(m, platform, "pps", 0)),
+            delay_line.line.eq(seen),
+            self._terminal.pictures[name].eq(delay_line.taps),
         ]
-        for number in range(len(terminal.auxiliary)):
-            m.d.comb += terminal.auxiliary[number].eq(
-                self._receive(m, platform, "auxiliary", number)
-            )
 
 
 def make_top(
-    platform: Platform, role: Role, git_revision: int, slot_rate: str = DEFAULT_SLOT_RATE
+    platform: Platform,
+    role: Role,
+    git_revision: int,
+    slot_rate: str = DEFAULT_SLOT_RATE,
+    lines: int = DEFAULT_LINES,
 ) -> Top:
     """Put one of the two terminals into the part of a board.
 
@@ -257,6 +341,8 @@ def make_top(
         First 32 bits of the git revision, for the identity block.
     slot_rate : str
         One of `keybeam_boards.rates.SLOT_RATES`.
+    lines : int
+        Delay lines of a detector of a receiver: 0, 1 or 2.
 
     Returns
     -------
@@ -266,7 +352,8 @@ def make_top(
     rate = SLOT_RATES[slot_rate]
     options = {"git_revision": git_revision, "uart_divisor": rate.uart_divisor}
     if role is Role.RECEIVER:
-        return ReceiverTop(platform, tops.Receiver(**options), rate)
+        tap_ps = LINE_TIMINGS[platform.speed].carry_ps / TAPS_PER_SLICE
+        return ReceiverTop(platform, tops.Receiver(**options, lines=lines, tap_ps=tap_ps), rate)
     if platform.memory is not None:
         options |= {"log_frames": DRAM_LOG_FRAMES, "log_backend": LogBackend.DDR3}
     return TransmitterTop(platform, tops.Transmitter(**options), rate)

@@ -13,7 +13,7 @@ from keybeam.protocol.symbols import SYMBOL_BITS
 from keybeam.protocol.tagger import DELAY_LINE_TAPS, NOMINAL_TAP_PS
 from keybeam_gateware.identity import Identity
 from keybeam_gateware.link import Link, LinkCounters
-from keybeam_gateware.receiver import ReceiverCore
+from keybeam_gateware.receiver import ReceiverCore, lines_of_channels
 from keybeam_gateware.register_map import register_map
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
 from keybeam_gateware.transmitter import DEFAULT_LOG_FRAMES, TransmitterCore
@@ -24,13 +24,13 @@ __all__ = ["DEFAULT_UART_DIVISOR", "Receiver", "Transmitter"]
 _HOST_STREAMS = {"lookup", "answer", "payload", "payload_free", "message"}
 """What of the transmitter's core goes over the link, and"""
 
-_RECEIVER_TO_HOST = {"records", "message", "bus", "tagger_bus"}
+_RECEIVER_TO_HOST = {"records", "message", "bus", "tagger_bus", "gate_bus"}
 """what of the receiver's."""
 
 DEFAULT_UART_DIVISOR = round(FABRIC_CLOCK_HZ / UART_BAUD)
 """Clock cycles of a bit of the serial line."""
 
-_TRANSMITTER_ADDRESS_WIDTH, _RECEIVER_ADDRESS_WIDTH = 9, 10
+_TRANSMITTER_ADDRESS_WIDTH, _RECEIVER_ADDRESS_WIDTH = 9, 11
 _IDENTITY_ADDRESS, _LINK_ADDRESS = 0x000, 0x008
 _TRANSMITTER_ADDRESSES = {
     "uplink": 0x020,
@@ -39,7 +39,7 @@ _TRANSMITTER_ADDRESSES = {
     "random": 0x0C0,
     "pattern": 0x100,
 }
-_RECEIVER_ADDRESSES = {"receiver": 0x100, "tagger": 0x200}
+_RECEIVER_ADDRESSES = {"receiver": 0x100, "tagger": 0x200, "gate": 0x400}
 
 
 class _Control:
@@ -204,6 +204,8 @@ class Receiver(wiring.Component):
     ----------
     register_map : dict
         See `keybeam_gateware.register_map.register_map`.
+    lines : dict of Channel to int
+        Delay lines of each input.
 
     Members
     -------
@@ -225,6 +227,7 @@ class Receiver(wiring.Component):
         git_revision: int = 0,
     ) -> None:
         core = ReceiverCore(lines=lines, taps=taps, tap_ps=tap_ps)
+        self.lines = lines_of_channels(lines)
         members = {
             name: member
             for name, member in core.signature.members.items()
@@ -232,7 +235,7 @@ class Receiver(wiring.Component):
         }
         self._outside = list(members)
         super().__init__(members | {"uart_rx": In(1, init=1), "uart_tx": Out(1, init=1)})
-        buses = {"receiver": core.bus, "tagger": core.tagger_bus}
+        buses = {"receiver": core.bus, "tagger": core.tagger_bus, "gate": core.gate_bus}
         self._control = _Control(
             role=Role.RECEIVER,
             core=core,

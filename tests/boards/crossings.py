@@ -14,13 +14,24 @@ _SAMPLED = {
     "FD1S3DX": ("CK", r"D"),
     "ODDRX2F": ("SCLK", r"D\d"),
     "DCUA": ("CH0_FF_TXI_CLK", r"CH0_FF_TX_D_\d+"),
+    "KEYBEAM_DELAY_REGISTER": ("CLK", r"DI"),
 }
 """Cells that take inputs over with a clock: the clock's port, and a pattern of the inputs."""
 
-_GIVEN = {"FD1S3AX": "CK", "FD1S3BX": "CK", "FD1S3DX": "CK", "IDDRX2F": "SCLK"}
+_GIVEN = {
+    "FD1S3AX": "CK",
+    "FD1S3BX": "CK",
+    "FD1S3DX": "CK",
+    "IDDRX2F": "SCLK",
+    "KEYBEAM_DELAY_REGISTER": "CLK",
+    "KEYBEAM_SHARED_LANE": "CLK",
+}
 """Cells whose outputs change with a clock, by its port."""
 
-_THROUGH = {"LUT4", "IB", "OB", "OBZ", "DELAYF"}
+_THROUGH = {
+    *("LUT4", "IB", "OB", "OBZ", "DELAYF"),
+    *("KEYBEAM_DELAY_ENTRY", "KEYBEAM_DELAY_TAP", "KEYBEAM_DELAY_END"),
+}
 """Cells whose outputs follow their inputs."""
 
 _CLOCKLESS = {
@@ -37,7 +48,13 @@ _CORES = {"keybeam_dram": ("clk", "rst")}
 """Blocks that take all inputs over with a clock that they give, and change their outputs with it;
 with the inputs that they synchronise themselves."""
 
-_CLOCKS = {"IB": "reference", "CLKDIVF": "sync", "ECLKSYNCB": "eclk", "keybeam_dram": "dram"}
+_CLOCKS = {
+    "IB": "reference",
+    "CLKDIVF": "sync",
+    "ECLKSYNCB": "eclk",
+    "LUT4": "ring oscillator",
+    "keybeam_dram": "dram",
+}
 """Clocks by the kind of cell that drives them."""
 
 

@@ -1,5 +1,7 @@
 """Every signal that goes from one clock to another, in both terminals on their board."""
 
+import re
+
 import pytest
 from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Signal
 from amaranth.lib import wiring
@@ -7,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from crossings import Crossing, find_crossings
 
 from keybeam.protocol.identity import Role
+from keybeam.protocol.records import TAGGED_CHANNELS
 from keybeam_boards.bitstream import BOARDS
 from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES
 from keybeam_boards.tops import ReceiverTop, make_top
@@ -23,12 +26,25 @@ OF_THE_TRANSMITTER = {
     Crossing("rings.ring_N_N_sampler", "ring oscillator", "sync", reviewed=True),
     Crossing("serial_lane.lock", "lock of a SERDES", "sync", reviewed=True),
 }
+OF_THE_RECEIVER = {
+    Crossing("to_reference", "sync", "reference", reviewed=True),
+    Crossing("terminal.core.tagging.shared.synchroniser", "ring oscillator", "sync", reviewed=True),
+    # To take what has no time of its own is what a delay line is for; a cycle for its flip-flops to
+    # settle is left by the encoder.
+    *(
+        Crossing(
+            f"delay_line_{re.sub('[0-9]', 'N', channel.name.lower())}_N", source, "sync", False
+        )
+        for channel in TAGGED_CHANNELS
+        for source in ("pad", "ring oscillator", "reference")
+    ),
+}
 """The crossings there are; lanes and pulse-per-second input are sampled by their I/O cells."""
 
 
 @pytest.mark.parametrize(
     ("role", "expected"),
-    [(Role.TRANSMITTER, OF_ALL | OF_THE_TRANSMITTER), (Role.RECEIVER, OF_ALL)],
+    [(Role.TRANSMITTER, OF_ALL | OF_THE_TRANSMITTER), (Role.RECEIVER, OF_ALL | OF_THE_RECEIVER)],
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_crossings_are_the_reviewed_ones(role, expected, monkeypatch):

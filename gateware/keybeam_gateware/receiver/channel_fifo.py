@@ -16,13 +16,13 @@ from keybeam_gateware.pipeline import delayed
 
 from .events import EventSignature, HeadSignature
 
-__all__ = ["ChannelFifo"]
+__all__ = ["ChannelFifo", "EntryKind"]
 
 LOST_BITS = 48
 """Bits of the count of lost events of a gap: at two a cycle it would take ten days to overflow."""
 
 
-class _Kind(enum.Enum, shape=2):
+class EntryKind(enum.Enum, shape=2):
     """What an entry is."""
 
     EVENT = 0
@@ -57,6 +57,19 @@ class ChannelFifo(wiring.Component):
     depth : int
         Entries, a power of two, at least 64.
 
+    Attributes
+    ----------
+    write, kind : Signal
+        An entry is added in this cycle, and what it is.
+    level : Signal
+        Entries in the queue, a cycle late.
+    stored, arriving, fetched, raw_valid : Signal
+        Entries in the memory that may be read, one that joins them, and the way to the head.
+    lost : Signal
+        Events lost in the gap, or in the last one, but for those of this cycle.
+    end_queued, end_count : Signal
+        A GAP_END is queued, and its count.
+
     Members
     -------
     enable : In(1)
@@ -89,6 +102,11 @@ class ChannelFifo(wiring.Component):
         self._channel = channel
         self._event_type = event_type
         self._depth = depth
+        self.write, self.kind = Signal(), Signal(EntryKind)
+        self.level, self.stored = Signal(range(depth + 1)), Signal(range(depth + 1))
+        self.arriving, self.fetched, self.raw_valid = Signal(), Signal(), Signal()
+        self.lost = Signal(LOST_BITS)
+        self.end_queued, self.end_count = Signal(), Signal(LOST_BITS)
         super().__init__(
             {
                 "enable": In(1),
@@ -112,29 +130,20 @@ class ChannelFifo(wiring.Component):
             shape=BODY_BITS + 3, depth=self._depth, init=[]
         )
         write_port, read_port = storage.write_port(), storage.read_port()
-        level = Signal(range(self._depth + 1))
-        end_queued = Signal()
-        end_count = Signal(LOST_BITS)
-        write, entry_kind = Signal(), Signal(_Kind)
-        self._accept(m, level, write, entry_kind, end_queued, end_count, write_port)
-        self._show_head(m, write, end_queued, end_count, read_port)
-        m.d.sync += level.eq(level + _difference(write_port.en, self.head.pop))
+        self._accept(m, write_port)
+        self._show_head(m, read_port)
+        m.d.sync += self.level.eq(self.level + _difference(write_port.en, self.head.pop))
         return m
 
-    def _accept(
-        self,
-        m: Module,
-        level: Signal,
-        write: Signal,
-        kind: Signal,
-        end_queued: Signal,
-        end_count: Signal,
-        port: memory.WritePort,
-    ) -> None:
+    def _accept(self, m: Module, port: memory.WritePort) -> None:
         """Decide what becomes of an event, and write the entry."""
         # Eight places in reserve: what is on its way, an attached body and GAP_BEGIN.
         room, low = Signal(), Signal()
-        m.d.sync += [room.eq(level < self._depth - 8), low.eq(level <= self._depth // 4)]
+        m.d.sync += [
+            room.eq(self.level < self._depth - 8),
+            low.eq(self.level <= self._depth // 4),
+        ]
+        write, kind = self.write, self.kind
         events = self.events
         valid, weight, flag = Signal(), Signal(2), Signal()
         time, horizon = Signal(TIME_BITS), Signal(TIME_BITS)
@@ -151,7 +160,7 @@ class ChannelFifo(wiring.Component):
         # An attached body is lost with its event.
         orphan = Signal(init=1)
         gap_ended = Signal()
-        self._count_lost(m, gap_ended, end_count)
+        self._count_lost(m, gap_ended)
         body, entry_flag = Signal(BODY_BITS), Signal()
         m.d.comb += [body.eq(Mux(valid, time, horizon)), entry_flag.eq(flag)]
         m.d.comb += self.arrived.eq(Mux(valid, weight, 0))
@@ -159,15 +168,15 @@ class ChannelFifo(wiring.Component):
             m.d.comb += self.dropped.eq(self.arrived)
             with m.If(valid):
                 m.d.sync += orphan.eq(1)
-            with m.If(low & ~end_queued):
-                m.d.comb += [write.eq(1), kind.eq(_Kind.GAP_END), gap_ended.eq(1)]
-                m.d.sync += [self.in_gap.eq(0), end_queued.eq(1)]
+            with m.If(low & ~self.end_queued):
+                m.d.comb += [write.eq(1), kind.eq(EntryKind.GAP_END), gap_ended.eq(1)]
+                m.d.sync += [self.in_gap.eq(0), self.end_queued.eq(1)]
         with m.Elif(valid):
             m.d.comb += write.eq(1)
             m.d.sync += orphan.eq(0)
             with m.If(~room | (weight != 1)):
                 m.d.comb += [
-                    kind.eq(_Kind.GAP_BEGIN),
+                    kind.eq(EntryKind.GAP_BEGIN),
                     self.gap_began.eq(1),
                     self.dropped.eq(weight),
                 ]
@@ -175,7 +184,7 @@ class ChannelFifo(wiring.Component):
         with m.Elif(attach & ~orphan):
             m.d.comb += [
                 write.eq(1),
-                kind.eq(_Kind.ATTACHED),
+                kind.eq(EntryKind.ATTACHED),
                 body.eq(attached[:-1]),
                 entry_flag.eq(attached[-1]),
             ]
@@ -185,40 +194,33 @@ class ChannelFifo(wiring.Component):
         m.d.sync += [port.en.eq(write), port.data.eq(Cat(body, kind, entry_flag))]
         m.d.comb += port.addr.eq(write_address)
 
-    def _count_lost(self, m: Module, gap_ended: Signal, end_count: Signal) -> None:
+    def _count_lost(self, m: Module, gap_ended: Signal) -> None:
         """Count the lost events of a gap, a cycle late; GAP_END takes longer to the head."""
         began, ended, more = Signal(), Signal(), Signal(2)
-        lost, total = Signal(LOST_BITS), Signal(LOST_BITS)
+        before = Signal(LOST_BITS)
         m.d.sync += [began.eq(self.gap_began), ended.eq(gap_ended), more.eq(self.dropped)]
-        m.d.comb += total.eq(lost + more)
-        m.d.sync += lost.eq(Mux(began, more, total))
+        m.d.comb += self.lost.eq(Mux(began, 0, before) + more)
+        m.d.sync += before.eq(self.lost)
         with m.If(ended):
-            m.d.sync += end_count.eq(total)
+            m.d.sync += self.end_count.eq(self.lost)
 
-    def _show_head(
-        self,
-        m: Module,
-        write: Signal,
-        end_queued: Signal,
-        end_count: Signal,
-        port: memory.ReadPort,
-    ) -> None:
+    def _show_head(self, m: Module, port: memory.ReadPort) -> None:
         """Bring the oldest entry from the memory to the head."""
         head = self.head
         # Entries that are in the memory and were there when the port last read.
-        stored = Signal(range(self._depth + 1))
-        arriving = delayed(m, write, 2)
-        address, fetched, load = Signal(range(self._depth)), Signal(), Signal()
+        stored, fetched, raw_valid = self.stored, self.fetched, self.raw_valid
+        m.d.comb += self.arriving.eq(delayed(m, self.write, 2))
+        address, load = Signal(range(self._depth)), Signal()
         # The block RAM's own output register, which has no reset.
         raw = Signal(BODY_BITS + 3, reset_less=True)
-        raw_valid, move = Signal(), Signal()
+        move = Signal()
         m.d.comb += [
             port.addr.eq(address),
             load.eq(fetched & ~raw_valid),
             move.eq(raw_valid & ~head.valid),
         ]
         m.d.sync += [
-            stored.eq(stored + _difference(arriving, load)),
+            stored.eq(stored + _difference(self.arriving, load)),
             address.eq(address + load),
             fetched.eq((stored != 0) & ~load),
         ]
@@ -226,9 +228,9 @@ class ChannelFifo(wiring.Component):
             m.d.sync += [raw.eq(port.data), raw_valid.eq(1)]
         with m.Elif(move):
             m.d.sync += raw_valid.eq(0)
-        body, kind, flag = Signal(BODY_BITS), Signal(_Kind), Signal()
+        body, kind, flag = Signal(BODY_BITS), Signal(EntryKind), Signal()
         m.d.comb += Cat(body, kind, flag).eq(raw)
-        record, shown = self._record(m, body, kind, flag, end_count), Signal(_Kind)
+        record, shown = self._record(m, body, kind, flag), Signal(EntryKind)
         with m.If(head.pop):
             m.d.sync += head.valid.eq(0)
         with m.If(move):
@@ -237,30 +239,28 @@ class ChannelFifo(wiring.Component):
                 head.record.eq(record),
                 shown.eq(kind),
             ]
-            with m.If(kind != _Kind.ATTACHED):
+            with m.If(kind != EntryKind.ATTACHED):
                 m.d.sync += head.key.eq(body)
-        m.d.comb += self.taken.eq(head.pop & (shown == _Kind.EVENT))
-        with m.If(head.pop & (shown == _Kind.GAP_END)):
-            m.d.sync += end_queued.eq(0)
+        m.d.comb += self.taken.eq(head.pop & (shown == EntryKind.EVENT))
+        with m.If(head.pop & (shown == EntryKind.GAP_END)):
+            m.d.sync += self.end_queued.eq(0)
 
-    def _record(
-        self, m: Module, body: Signal, kind: Signal, flag: Signal, end_count: Signal
-    ) -> Value:
+    def _record(self, m: Module, body: Signal, kind: Signal, flag: Signal) -> Value:
         """Make the record of an entry."""
         types = {
-            _Kind.EVENT: self._event_type,
-            _Kind.GAP_BEGIN: RecordType.GAP_BEGIN,
-            _Kind.GAP_END: RecordType.GAP_END,
-            _Kind.ATTACHED: RecordType.FRAME,
+            EntryKind.EVENT: self._event_type,
+            EntryKind.GAP_BEGIN: RecordType.GAP_BEGIN,
+            EntryKind.GAP_END: RecordType.GAP_END,
+            EntryKind.ATTACHED: RecordType.FRAME,
         }
         record_type, channel = Signal(TYPE_BITS), Signal(CHANNEL_BITS)
-        flagged = {_Kind.ATTACHED}
+        flagged = {EntryKind.ATTACHED}
         if self._event_type == RecordType.SYNC:
-            flagged.add(_Kind.EVENT)
+            flagged.add(EntryKind.EVENT)
         with m.Switch(kind):
             for which, value in types.items():
                 with m.Case(which):
                     m.d.comb += record_type.eq(value)
                     m.d.comb += channel.eq(flag if which in flagged else self._channel)
-        whole = Mux(kind == _Kind.GAP_END, end_count, body)
+        whole = Mux(kind == EntryKind.GAP_END, self.end_count, body)
         return Cat(whole, channel, record_type)

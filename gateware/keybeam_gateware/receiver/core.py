@@ -21,6 +21,7 @@ from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
 
 from . import registers
 from .channel_fifo import ChannelFifo
+from .gating import GATING_ADDRESS_BITS, Gating
 from .markers import EpochSource, FenceSource
 from .merge import TimeOrderedMerge
 from .tagging import TAGGING_ADDRESS_BITS, Tagging, pictures_layout
@@ -93,9 +94,9 @@ class ReceiverCore(wiring.Component):
     message : Out(stream(8))
         Payload of the frames whose check sum held.
     bus : In(csr)
-        Registers of all that is not in `tagger_bus`.
-    tagger_bus : In(csr)
-        Registers of the time-tagger.
+        Registers of all that is not in the other two.
+    tagger_bus, gate_bus : In(csr)
+        Registers of the time-tagger, and of gates and phase histograms.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class ReceiverCore(wiring.Component):
         self._frame_bits = frame_bits
         self._fifo_depth = fifo_depth
         self._tagging = Tagging(lines=lines, taps=taps, tap_ps=tap_ps)
+        self._gating = Gating()
         self._add_registers()
         pictures = {"pictures": In(pictures_layout(lines, taps))} if lines else {}
         super().__init__(
@@ -128,10 +130,14 @@ class ReceiverCore(wiring.Component):
                 "tagger_bus": In(
                     csr.Signature(addr_width=TAGGING_ADDRESS_BITS, data_width=CSR_DATA_WIDTH)
                 ),
+                "gate_bus": In(
+                    csr.Signature(addr_width=GATING_ADDRESS_BITS, data_width=CSR_DATA_WIDTH)
+                ),
             }
         )
         self.bus.memory_map = self._bridge.bus.memory_map
         self.tagger_bus.memory_map = self._tagging.bus.memory_map
+        self.gate_bus.memory_map = self._gating.bus.memory_map
 
     def _add_registers(self) -> None:
         builder = csr.Builder(addr_width=ADDRESS_BITS, data_width=CSR_DATA_WIDTH)
@@ -209,8 +215,9 @@ class ReceiverCore(wiring.Component):
     def _tag_edges(
         self, m: Module, fifos: dict[Channel, ChannelFifo], cycle: Signal, snapshot: Signal
     ) -> None:
-        """Stamp the edges of all inputs."""
+        """Stamp the edges of all inputs, and gate them."""
         m.submodules.tagging = tagging = self._tagging
+        m.submodules.gating = gating = self._gating
         inputs = {
             Channel.PPS: self.pps,
             Channel.LINE: self.line,
@@ -220,14 +227,22 @@ class ReceiverCore(wiring.Component):
         for channel, samples in inputs.items():
             name = channel.name.lower()
             m.d.comb += tagging.samples[name].eq(samples)
-            connect(m, getattr(tagging.events, name), fifos[channel].events)
+            connect(m, getattr(tagging.events, name), getattr(gating.events, name))
+            connect(m, getattr(gating.passed, name), fifos[channel].events)
         connect(m, flipped(self.tagger_bus), tagging.bus)
+        connect(m, flipped(self.gate_bus), gating.bus)
+        sync = fifos[Channel.SYNC].events
         if "pictures" in self.signature.members:
             m.d.comb += tagging.pictures.eq(self.pictures)
         m.d.comb += [
             tagging.cycle.eq(cycle),
             tagging.enable.eq(self._channels.f.enable.data),
             tagging.snapshot.eq(snapshot),
+            gating.sync.valid.eq(sync.valid),
+            gating.sync.coarse.eq(sync.coarse),
+            gating.sync.fine.eq(sync.fine),
+            gating.cycle.eq(cycle),
+            gating.snapshot.eq(snapshot),
             tagging.pulser.eq(self.pulser),
             self.pulser_run.eq(tagging.pulser_run),
             self.calibrate.eq(tagging.calibrate),

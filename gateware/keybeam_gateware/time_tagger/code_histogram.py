@@ -9,6 +9,9 @@ from keybeam_gateware.pipeline import delayed
 
 __all__ = ["CodeHistogram"]
 
+_PARTS = 8
+"""Parts in which a count is compared with its largest value."""
+
 
 class CodeHistogram(wiring.Component):
     """Code-density histogram in block RAM.
@@ -73,14 +76,16 @@ class CodeHistogram(wiring.Component):
 
         pause, clearing = Signal(range(self.PAUSE + 1)), Signal()
         sweep = Signal(range(self._entries))
-        more = Signal(HISTOGRAM_COUNT_BITS)
+        more, full = Signal(HISTOGRAM_COUNT_BITS), Signal(_PARTS)
         take = self.run & self.found & (pause == 0) & ~clearing
         # The count is read two cycles after the address stands, added to in the third.
         m.d.sync += [
-            more.eq(settled + ~settled.all()),
+            more.eq(settled + 1),
+            *(full[part].eq(settled[part::_PARTS].all()) for part in range(_PARTS)),
             writer.en.eq(delayed(m, take, self.READ_LATENCY + 1) | clearing),
             writer.addr.eq(Mux(clearing, sweep, address)),
-            writer.data.eq(Mux(clearing, 0, more)),
+            # What is full stays so.
+            writer.data.eq(Mux(clearing, 0, more | full.all().replicate(len(more)))),
         ]
         with m.If(take):
             m.d.sync += [address.eq(self.code), pause.eq(self.PAUSE)]

@@ -1,6 +1,6 @@
 """Tells when edges come too often."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -47,7 +47,12 @@ class RateAlarm(wiring.Component):
             m.d.sync += [self.count.eq(edges + self.edge), edges.eq(0)]
         with m.Else():
             m.d.sync += edges.eq(edges + self.edge)
-        # The count stands a cycle after the last one of its window, the comparison two.
-        m.d.sync += over.eq((self.count > self.limit) & (self.limit != 0))
-        m.d.comb += self.alarm.eq(over & delayed(m, last, 2))
+        # The count stands a cycle after the last one of its window, the comparison three.
+        left, limited = Signal(signed(self._window_bits + 2)), Signal()
+        m.d.sync += [
+            left.eq(self.limit - self.count),
+            limited.eq(self.limit.any()),
+            over.eq((left < 0) & limited),
+        ]
+        m.d.comb += self.alarm.eq(over & delayed(m, last, 3))
         return m

@@ -1,6 +1,9 @@
 """What the channels of the time-tagger share: code histogram, pulser, alarms."""
 
-from amaranth.hdl import Cat, Module, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -99,14 +102,19 @@ class TaggerShared(wiring.Component):
         """Count the codes of the chosen channel."""
         registers = self._registers
         m.submodules.histogram = histogram = CodeHistogram(2 * self._entries)
-        found, code = Signal(), Signal.like(histogram.code)
-        with m.Switch(registers.histogram.f.channel.data):
-            for channel in self._chains:
-                with m.Case(channel):
-                    m.d.sync += [
-                        found.eq(self.found[channel]),
-                        code.eq(Cat(self.codes[channel], self.falls[channel])),
-                    ]
+        # First what is not of the chosen channel becomes 0, then all is joined.
+        chosen = []
+        for channel in self._chains:
+            taken = Signal(1 + len(histogram.code), name=f"taken_{channel.name.lower()}")
+            is_chosen = Signal(name=f"chosen_{channel.name.lower()}")
+            edge = Cat(self.found[channel], self.codes[channel], self.falls[channel])
+            m.d.sync += [
+                is_chosen.eq(registers.histogram.f.channel.data == channel),
+                taken.eq(Mux(is_chosen, edge, 0)),
+            ]
+            chosen.append(taken)
+        joined = Signal.like(chosen[0])
+        m.d.sync += joined.eq(reduce(or_, chosen))
         asked = registers.histogram_code.f
         with m.If(asked.code.w_stb):
             width = len(self.codes[0])
@@ -115,8 +123,7 @@ class TaggerShared(wiring.Component):
             m.d.sync += histogram.address.eq(histogram.address + 1)
         clear = registers.histogram_clear.f.start
         m.d.comb += [
-            histogram.found.eq(found),
-            histogram.code.eq(code),
+            Cat(histogram.found, histogram.code).eq(joined),
             histogram.run.eq(registers.histogram.f.run.data),
             histogram.clear.eq(clear.w_stb & clear.w_data),
             registers.histogram_status.f.busy.r_data.eq(histogram.busy),

@@ -110,7 +110,6 @@ module {TOP_NAME} (
   receiver receiver (
     .clk(receiver_clk), .rst(receiver_reset),
     .line(playing_word[3:0]), .detectors(playing_word[19:4]), .pps(playing_word[23:20]),
-    .auxiliary(8'd0), .pulser(1'b0),
     .uart_rx(playing_word[{UART_SHIFT}]), .uart_tx(receiver_tx)
   );
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import keybeam.protocol
 import keybeam_gateware
-from keybeam_gateware.tops import Receiver, Transmitter
+from keybeam_gateware.tops import Transmitter
 from keybeam_sim import simulators
 from keybeam_sim.cache import cache_folder, locked
+from keybeam_sim.cosimulation import receiver
 from keybeam_sim.cosimulation.blocks import TOP_NAME, WRAPPER
+from keybeam_sim.cosimulation.receiver import CosimulatedReceiver
 from keybeam_sim.cosimulation.settings import BoardSettings
 
 __all__ = ["build_boards"]
@@ -25,7 +27,8 @@ def _key(settings: BoardSettings, simulator: str) -> str:
     digest = hashlib.sha256(f"{simulator} {settings} {WRAPPER}".encode())
     for tool in _TOOLS:
         digest.update(f"{tool} {metadata.version(tool)}".encode())
-    digest.update(Path(simulators.__file__).read_bytes())
+    for module in (simulators, receiver):
+        digest.update(Path(module.__file__).read_bytes())
     for package in (keybeam_gateware, keybeam.protocol):
         folder = Path(package.__path__[0])
         for path in sorted(folder.rglob("*.py")):
@@ -75,7 +78,7 @@ def _build(
     divisor = settings.uart_divisor
     boards = {
         "transmitter": Transmitter(uart_divisor=divisor, log_frames=settings.log_frames),
-        "receiver": Receiver(uart_divisor=divisor),
+        "receiver": CosimulatedReceiver(uart_divisor=divisor, lines=settings.lines),
     }
     sources = [
         simulators.emit_verilog(board, name, folder / f"{name}.v") for name, board in boards.items()

@@ -77,7 +77,11 @@ def make_stimulus(bench, path, core, *, frame_bits, count, offset, seed):
     weights = 1 << np.arange(4)
     nibbles = {channel: samples.reshape(-1, 4) @ weights for channel, samples in inputs.items()}
     detectors = sum(nibbles[channel] << 4 * channel for channel in list(Channel)[:4])
-    registers = list(core.bus.memory_map.all_resources())
+    registers = [
+        (bus, "_".join(str(part) for parts in info.path for part in parts), info.start)
+        for bus in ("bus", "tagger_bus", "gate_bus")
+        for info in getattr(core, bus).memory_map.all_resources()
+    ]
     epoch_units = 1
     np.savez(
         path,
@@ -89,8 +93,9 @@ def make_stimulus(bench, path, core, *, frame_bits, count, offset, seed):
         frames=count - VERIFY,
         records=model_records(first, frames, frame_bits, inputs, epoch_units, cycles),
         message=np.frombuffer(b"".join(frame.payload for frame in frames[VERIFY:]), np.uint8),
-        register_names=["_".join(map(str, info.path[-1])) for info in registers],
-        register_addresses=[info.start for info in registers],
+        register_buses=[bus for bus, _, _ in registers],
+        register_names=[name for _, name, _ in registers],
+        register_addresses=[address for _, _, address in registers],
     )
 
 

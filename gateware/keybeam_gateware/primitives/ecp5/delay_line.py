@@ -7,16 +7,16 @@ resolution", Metrologia 41 (2004) 17, section 3.6.
 
 Logic synthesis would take a carry that adds nothing for superfluous, so the cells of the line are
 unknown to it: they go through as black boxes, each with the place it must have (`BEL`), and become
-cells of the part just before placement (`SUBSTITUTES`).
+cells of the part just before placement (`DELAY_SUBSTITUTES`).
 """
-
-from dataclasses import dataclass
 
 from amaranth.hdl import ClockSignal, Instance, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["SLICES_PER_TILE", "SUBSTITUTES", "TAPS_PER_SLICE", "DelayLine", "Substitute"]
+from keybeam_gateware.primitives.ecp5.substitute import Substitute
+
+__all__ = ["DELAY_SUBSTITUTES", "SLICES_PER_TILE", "TAPS_PER_SLICE", "DelayLine"]
 
 SLICES_PER_TILE = 4
 """Slices of a logic tile, A to D; the carry goes from A to D and on to the next column."""
@@ -31,16 +31,6 @@ _BLACK_BOXES = """\
 """
 
 
-@dataclass(frozen=True)
-class Substitute:
-    """What stands for a black box in the part."""
-
-    cell: str
-    """Type of the cell."""
-    parameters: dict[str, str]
-    """Its parameters, as Yosys writes them in JSON."""
-
-
 def _carry(table: int) -> Substitute:
     """Half a slice in carry mode: the carry passes where the look-up table gives 1."""
     settings = {"MODE": "CCU2", "INITVAL": f"{table:016b}", "CCU2_INJECT1": "NO"}
@@ -48,7 +38,7 @@ def _carry(table: int) -> Substitute:
 
 
 _PASS = _carry(0xFFFF)
-SUBSTITUTES = {
+DELAY_SUBSTITUTES = {
     # Open inputs are 1, so the upper half of the table is read: no pass; the low bits give A.
     "KEYBEAM_DELAY_ENTRY": _carry(0x000A),
     "KEYBEAM_DELAY_TAP": _PASS,

@@ -16,8 +16,43 @@ from amaranth.lib.wiring import In, Out
 from keybeam.protocol.numbers import SLOTS_PER_CYCLE
 from keybeam_gateware.primitives.delay import FINE_DELAY_BITS, DelayStepper
 from keybeam_gateware.primitives.ecp5.cells import register
+from keybeam_gateware.primitives.ecp5.substitute import Substitute
 
-__all__ = ["LaneDeserialiser", "LaneSerialiser"]
+__all__ = ["SHARED_SUBSTITUTES", "LaneDeserialiser", "LaneSerialiser"]
+
+_SHARED_BLACK_BOX = """\
+(* blackbox *) module KEYBEAM_SHARED_LANE (input PADDI, CLK, ECLK, LSR, SLIP,
+  output RXDATA0, RXDATA1, RXDATA2, RXDATA3); endmodule
+"""
+
+SHARED_SUBSTITUTES = {
+    # What nextpnr itself makes of IDDRX2F.
+    "KEYBEAM_SHARED_LANE": Substitute(
+        "IOLOGIC",
+        {
+            "MODE": "IDDRXN",
+            "IDDRXN.MODE": "IDDRX2",
+            "GSR": "DISABLED",
+            "CLKIMUX": "CLK",
+            "CLKOMUX": "CLK",
+            "LSRIMUX": "LSRMUX",
+            "LSROMUX": "0 ",  # the blank keeps it from being read as a number
+            "LSRMUX": "LSR",
+            "DELAY.OUTDEL": "DISABLED",
+            "DELAY.DEL_VALUE": "0000000",
+            "DELAY.WAIT_FOR_EDGE": "DISABLED",
+            "ODDRXN.MODE": "NONE",
+            "MIDDRX.MODE": "NONE",
+            "MODDRX.MODE": "NONE",
+            "MTDDRX.MODE": "NONE",
+            "MTDDRX.DQSW_INVERT": "DISABLED",
+            "MTDDRX.REGSET": "RESET",
+            "IOLTOMUX": "NONE",
+            "MIDDRX_MODDRX.WRCLKMUX": "NONE",
+        },
+    )
+}
+"""What the cell of a lane that shares its pad becomes between synthesis and placement."""
 
 
 class LaneSerialiser(wiring.Component):
@@ -87,6 +122,15 @@ class LaneDeserialiser(wiring.Component):
     Where a word begins on the line is fixed by the start of the clocks, the same for all lanes;
     what follows finds its own place in the samples.
 
+    Of IDDRX2F, nextpnr insists that nothing else takes the line, although the pad reaches both the
+    I/O logic and the fabric. With a `place` the I/O logic is asked for as such, and the line may
+    go to a delay line as well. A wrong place cannot be routed.
+
+    Parameters
+    ----------
+    place : str, optional
+        I/O logic of the pad, as ``X0/Y11/IOLOGICA``.
+
     Members
     -------
     line : In(1)
@@ -98,18 +142,37 @@ class LaneDeserialiser(wiring.Component):
     line: In(1)
     word: Out(SLOTS_PER_CYCLE)
 
+    def __init__(self, *, place: str | None = None) -> None:
+        self._place = place
+        super().__init__()
+
     def elaborate(self, platform):
         m = Module()
         word = Signal(SLOTS_PER_CYCLE)
-        m.submodules.cell = Instance(
-            "IDDRX2F",
-            p_GSR="DISABLED",
-            i_D=self.line,
-            i_SCLK=ClockSignal("sync"),
-            i_ECLK=ClockSignal("eclk"),
-            i_RST=ResetSignal("eclk"),
-            i_ALIGNWD=Const(0),
-            **{f"o_Q{slot}": word[slot] for slot in range(SLOTS_PER_CYCLE)},
-        )
+        if self._place is None:
+            m.submodules.cell = Instance(
+                "IDDRX2F",
+                p_GSR="DISABLED",
+                i_D=self.line,
+                i_SCLK=ClockSignal("sync"),
+                i_ECLK=ClockSignal("eclk"),
+                i_RST=ResetSignal("eclk"),
+                i_ALIGNWD=Const(0),
+                **{f"o_Q{slot}": word[slot] for slot in range(SLOTS_PER_CYCLE)},
+            )
+        else:
+            if platform is not None:
+                platform.add_file("keybeam_shared_lane.v", _SHARED_BLACK_BOX)
+            m.submodules.cell = Instance(
+                "KEYBEAM_SHARED_LANE",
+                a_keep=1,
+                a_BEL=self._place,
+                i_PADDI=self.line,
+                i_CLK=ClockSignal("sync"),
+                i_ECLK=ClockSignal("eclk"),
+                i_LSR=ResetSignal("eclk"),
+                i_SLIP=Const(0),
+                **{f"o_RXDATA{slot}": word[slot] for slot in range(SLOTS_PER_CYCLE)},
+            )
         m.d.sync += self.word.eq(word)
         return m

@@ -1,0 +1,111 @@
+"""No event is lost without a mark: in = out + dropped, and gap records bracket every loss."""
+
+from amaranth.hdl import Assert, Assume, Cover, Elaboratable, Module, Mux, Signal
+from amaranth.hdl._ast import AnySeq, Initial
+from proofs import assert_proved, assert_reached, assert_refuted, mutated
+
+from keybeam.protocol.records import Channel, RecordType
+from keybeam_gateware.receiver.channel_fifo import LOST_BITS, ChannelFifo, EntryKind
+
+MODULE = "keybeam_gateware.receiver.channel_fifo"
+DEPTH = 16
+
+
+class Accounted(Elaboratable):
+    """Events of any weight at any time, with a reader that may wait for ever."""
+
+    def __init__(self, block=ChannelFifo):
+        self._block = block
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.block = block = self._block(
+            channel=Channel.H, event_type=RecordType.TAG, depth=DEPTH
+        )
+        events = block.events
+        m.d.comb += [
+            block.enable.eq(AnySeq(1)),
+            events.valid.eq(AnySeq(1)),
+            events.weight.eq(AnySeq(2)),
+            events.coarse.eq(AnySeq(40)),
+            block.head.pop.eq(AnySeq(1)),
+            Assume(events.weight != 0),
+            Assume(block.head.valid | ~block.head.pop),
+        ]
+        self._account(m, block)
+        self._conserve(m, block)
+        self._bracket(m, block)
+        return m
+
+    def _account(self, m, block):
+        """Every event that arrives becomes an entry, or is dropped; none does both."""
+        entered = Signal()
+        m.d.comb += [
+            entered.eq(block.write & (block.kind.as_value() == EntryKind.EVENT.value)),
+            Assert(block.arrived == block.dropped + entered),
+        ]
+
+    def _conserve(self, m, block):
+        """Every entry leaves once: none is overwritten, none left behind, none given twice."""
+        waiting = Signal(range(4 * DEPTH))
+        written = Signal()
+        m.d.sync += written.eq(block.write)
+        m.d.comb += [
+            waiting.eq(block.stored + block.arriving + block.raw_valid + block.head.valid),
+            Assert(block.level == waiting),
+            # What was added in the last cycle is not in the level yet.
+            Assert(block.level + written <= Mux(block.in_gap, DEPTH - 5, DEPTH - 6)),
+            Assert(~block.fetched | (block.stored != 0)),
+            Cover(block.level > DEPTH - 8),
+        ]
+
+    def _bracket(self, m, block):
+        """Losses lie between a GAP_BEGIN and the GAP_END that counts them."""
+        begins = block.write & (block.kind.as_value() == EntryKind.GAP_BEGIN.value)
+        ends = block.write & (block.kind.as_value() == EntryKind.GAP_END.value)
+        lost, told, due = Signal(LOST_BITS), Signal(LOST_BITS), Signal()
+        was_open, began, ended = Signal(), Signal(), Signal()
+        m.d.sync += [
+            lost.eq(Mux(begins, 0, lost) + block.dropped),
+            was_open.eq(block.in_gap),
+            began.eq(begins),
+            ended.eq(ends),
+            due.eq(ended),
+        ]
+        with m.If(ends):
+            m.d.sync += told.eq(lost + block.dropped)
+        m.d.comb += [
+            Assert((block.dropped == 0) | begins | block.in_gap),
+            Assert(~begins | ~block.in_gap),
+            Assert(~ends | block.in_gap),
+            # A gap is open from its GAP_BEGIN to its GAP_END.
+            Assert(Initial() | (block.in_gap == ((was_open | began) & ~ended))),
+            Assert(block.lost == lost),
+            Assert(~due | (block.end_count == told)),
+            Cover(ends),
+        ]
+
+
+def test_in_is_out_and_dropped_and_gap_records_bracket_every_loss(tmp_path):
+    assert_proved(Accounted(), depth=4, folder=tmp_path)
+    assert_reached(Accounted(), depth=24, folder=tmp_path)
+
+
+def test_an_event_that_vanishes_in_a_gap_is_caught(tmp_path):
+    faulty = mutated(MODULE, "self.dropped.eq(self.arrived)", "self.dropped.eq(0)")
+    assert_refuted(Accounted(faulty.ChannelFifo), depth=16, folder=tmp_path)
+
+
+def test_a_gap_without_a_beginning_is_caught(tmp_path):
+    faulty = mutated(MODULE, "kind.eq(EntryKind.GAP_BEGIN)", "kind.eq(EntryKind.GAP_END)")
+    assert_refuted(Accounted(faulty.ChannelFifo), depth=16, folder=tmp_path)
+
+
+def test_an_entry_that_is_given_twice_is_caught(tmp_path):
+    faulty = mutated(MODULE, "fetched.eq((stored != 0) & ~load)", "fetched.eq(stored != 0)")
+    assert_refuted(Accounted(faulty.ChannelFifo), depth=12, folder=tmp_path)
+
+
+def test_a_wrong_count_of_a_gap_is_caught(tmp_path):
+    faulty = mutated(MODULE, "Mux(began, 0, before) + more", "before + more")
+    assert_refuted(Accounted(faulty.ChannelFifo), depth=24, folder=tmp_path)
