@@ -57,6 +57,7 @@ def test_figures_are_those_of_the_link(short_pass):
     assert sum(result.series.clicks) == result.clicks
     assert result.qber.mean == pytest.approx(0.0075, abs=0.0015)
     assert sum(block.length_bits for block in result.blocks) == result.secret_key_bits
+    assert (result.analysis, result.failure_probability) == ("composable", 1e-10)
 
 
 def test_json_on_standard_output_is_the_file(short_pass):

@@ -4,6 +4,7 @@
 of arXiv:2408.10994. ``docs/security.md`` says what is proved of either.
 """
 
+from keybeam.key_length.analyses import Analysis, SessionAnalysis
 from keybeam.key_length.composable import (
     LARGEST_QBER,
     ComposableKeyLength,
@@ -28,6 +29,7 @@ __all__ = [
     "PAPER_INTENSITIES",
     "PAPER_PROBABILITIES",
     "PAPER_XI",
+    "Analysis",
     "BasisCounts",
     "BlockCounts",
     "ComposableKeyLength",
@@ -35,6 +37,7 @@ __all__ = [
     "KeyLengthError",
     "NoKeyError",
     "Security",
+    "SessionAnalysis",
     "SiftedCounts",
     "Source",
     "binary_entropy",

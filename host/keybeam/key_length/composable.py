@@ -34,7 +34,7 @@ LARGEST_QBER = 0.11
 Phys. Rev. Lett. 85 (2000) 441)."""
 
 _MOST_PACKETS = 1024
-"""Packets of a pass at most, among which those that were dropped are chosen."""
+"""Packets of a block at most, those among them that were dropped included."""
 
 
 @dataclass(frozen=True)

@@ -237,12 +237,12 @@ def best_source(
             "p(μ)": round(found.probabilities[0], 3),
             "p(ν)": round(found.probabilities[1], 4),
             "p(o)": round(found.probabilities[2], 4),
-            "key": found.key_bits,
-            "before": found.reference_bits,
+            "key/kbit": round(found.key_bits / 1e3, 1),
+            "before": round(found.reference_bits / 1e3, 1),
             "gain": round(found.key_bits / found.reference_bits, 2)
             if found.reference_bits
             else None,
         }
         for loss, found in zip(losses, optima, strict=True)
     ]
-    print_rows(rows, as_json=False, title="Best sources, keys in bits")
+    print_rows(rows, as_json=False, title="Best sources")

@@ -26,7 +26,7 @@ __all__ = [
     "schema_table",
 ]
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 
 
 class ResultFileError(KeybeamError):
@@ -122,6 +122,10 @@ class PassResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blocks: Annotated[list[BlockResult], _says("privacy-amplification blocks, in order")]
     packet_list: Annotated[list[PacketResult], _says("all packets, in order")]
     series: Annotated[PassSeries, _says("what the plots show")]
+    analysis: Annotated[str, _says("analysis of the key length: composable or paper")]
+    failure_probability: Annotated[
+        float, _says("ε_sec of each block (composable), or ξ of each bound (paper)")
+    ]
     secret_key_bits: Annotated[int, _says("secret key, all blocks together")]
     authentication_bits: Annotated[
         int, _says("bits of pre-shared secret used up by authentication; net key is less by these")

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from keybeam.device import Receiver, Transmitter
+from keybeam.key_length import Analysis
 from keybeam.keystore import KeyStore
 from keybeam.protocol.numbers import BLOCK_PACKETS, FRAME_RATE_HZ
 from keybeam.session.click_source import ClickSource
@@ -69,6 +70,13 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
             help="Packets of 100 kbit in a privacy-amplification block; equal at both ends.",
         ),
         click.option(
+            "--analysis",
+            type=click.Choice([analysis.value for analysis in Analysis]),
+            default=Analysis.COMPOSABLE.value,
+            show_default=True,
+            help="Analysis of the key length (docs/security.md); equal at both ends.",
+        ),
+        click.option(
             "--silence",
             type=click.FloatRange(min=1),
             default=30.0,
@@ -95,9 +103,13 @@ def _secret(path: Path, sends: Direction) -> Iterator[PresharedSecret]:
 
 
 def _parts(
-    block_packets: int, secret: PresharedSecret, store: KeyStore, seed: int | None
+    block_packets: int,
+    analysis: str,
+    secret: PresharedSecret,
+    store: KeyStore,
+    seed: int | None,
 ) -> EndpointParts:
-    parameters = default_parameters(block_packets)
+    parameters = default_parameters(block_packets, Analysis(analysis))
     random: RandomSource = SystemRandom()
     if seed is not None:
         random = SeededRandom(seed, secret.sends.name)
@@ -130,6 +142,7 @@ def satellite(
     preshared: Path,
     keys: Path,
     block_packets: int,
+    analysis: str,
     silence: float,
     seed: int | None,
     listen: tuple[str, int],
@@ -148,7 +161,7 @@ def satellite(
         KeyStore(keys) as store,
         Transmitter(device) as board,
     ):
-        parts = _parts(block_packets, secret, store, seed)
+        parts = _parts(block_packets, analysis, secret, store, seed)
         frames = 0 if duration is None else round(duration * FRAME_RATE_HZ)
         result = asyncio.run(
             run_satellite(
@@ -224,6 +237,7 @@ def ground(
     preshared: Path,
     keys: Path,
     block_packets: int,
+    analysis: str,
     silence: float,
     seed: int | None,
     connect: tuple[str, int],
@@ -252,7 +266,7 @@ def ground(
             record, board_metadata(board, bin_ps=bin_ps, sync_bin_ps=sync_bin_ps)
         ) as recorder,
     ):
-        parts = _parts(block_packets, secret, store, seed)
+        parts = _parts(block_packets, analysis, secret, store, seed)
         indexer = PulseIndexer(delay_ps=delay, bin_ps=bin_ps, sync_bin_ps=sync_bin_ps)
         result = asyncio.run(
             run_ground(

@@ -101,8 +101,23 @@ class Distiller(Protocol):
         """
         ...
 
-    def key_length(self, counts: BlockCounts, qber: float, leak_bits: int) -> KeyLength:
-        """Return the length of a block's key."""
+    def key_length(
+        self, counts: BlockCounts, signal_errors: int, leak_bits: int, dropped_packets: int
+    ) -> KeyLength:
+        """Return the length of a block's key.
+
+        Parameters
+        ----------
+        counts : BlockCounts
+            Counts of the block.
+        signal_errors : int
+            Wrong bits among its signal clicks.
+        leak_bits : int
+            Bits disclosed about it.
+        dropped_packets : int
+            Packets since the last of the block before, up to the last of this one, that were
+            dropped.
+        """
         ...
 
     def amplify(self, bits: NDArray[np.uint8], seed: bytes, length: int) -> bytes:

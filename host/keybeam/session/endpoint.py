@@ -108,6 +108,11 @@ class Endpoint(ABC):
         self.secret_key_bits = 0
 
     @property
+    def parameters(self) -> SessionParameters:
+        """What this end was told to agree on."""
+        return self._parts.parameters
+
+    @property
     def session_name(self) -> str:
         """Name of the session, hexadecimal; empty before there is one."""
         return self._session.hex()

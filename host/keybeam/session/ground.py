@@ -470,6 +470,7 @@ class GroundSession(Endpoint):
         self._amplifying = True
         parts = self._parts
         statistics = _block_statistics(len(self.blocks), outcomes)
+        previous_end = self.blocks[-1].packets[-1] if self.blocks else -1
         bits = np.concatenate([outcome.bits for outcome in outcomes])
 
         def work() -> tuple[KeyLength, bytes, bytes]:
@@ -479,7 +480,9 @@ class GroundSession(Endpoint):
                 vacuum=statistics.vacuum,
                 decoy_errors=statistics.decoy_errors,
             )
-            length = parts.distiller.key_length(counts, statistics.qber, statistics.leak_bits)
+            errors = round(statistics.qber * statistics.signal)
+            dropped = statistics.packets[-1] - previous_end - len(statistics.packets)
+            length = parts.distiller.key_length(counts, errors, statistics.leak_bits, dropped)
             seed_bits = bits.size + length.length_bits - 1 if length.length_bits else 0
             seed = parts.random.draw("toeplitz", (seed_bits + 7) // 8)
             return length, seed, parts.distiller.amplify(bits, seed, length.length_bits)

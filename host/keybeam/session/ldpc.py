@@ -1,6 +1,7 @@
-"""Distillation with the package's codes, Toeplitz amplification and the paper's key length."""
+"""Distillation with the package's codes, Toeplitz amplification and analyses of the key length."""
 
 import hashlib
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,6 @@ from keybeam.distillation import (
     BlockCounts,
     DistillationError,
     KeyLength,
-    paper_key_length,
     tag,
     toeplitz,
 )
@@ -24,6 +24,7 @@ from keybeam.distillation.reconciliation import (
     estimate_error_rate,
     wanted_bits,
 )
+from keybeam.key_length import Analysis, SessionAnalysis
 from keybeam.session.distiller import Disclosure
 from keybeam.session.messages import SessionParameters
 from keybeam.sifting import CodingError, pack_bits, unpack_bits
@@ -79,13 +80,20 @@ class LdpcDistiller:
     Parameters
     ----------
     parameters : SessionParameters
-        Intensities, probabilities and failure probability of the key length.
+        Intensities, probabilities, analysis and failure probability of the key length.
     """
 
     rounds = _MODE.rounds
 
     def __init__(self, parameters: SessionParameters) -> None:
         self._parameters = parameters
+        self._analysis = SessionAnalysis(
+            Analysis(parameters.analysis),
+            parameters.intensities,
+            parameters.probabilities,
+            parameters.failure_probability,
+        )
+        self._analysis.prepare()
 
     @property
     def fingerprint(self) -> bytes:
@@ -110,15 +118,13 @@ class LdpcDistiller:
             return None
         return LdpcCorrection(code, FrameDecoder(code, bits, syndrome), disclosure.tag, key)
 
-    def key_length(self, counts: BlockCounts, qber: float, leak_bits: int) -> KeyLength:
+    def key_length(
+        self, counts: BlockCounts, signal_errors: int, leak_bits: int, dropped_packets: int
+    ) -> KeyLength:
         """Return the length of a block's key."""
-        return paper_key_length(
-            counts,
-            min(qber, 0.5),
-            leak_bits=leak_bits,
-            intensities=self._parameters.intensities,
-            probabilities=self._parameters.probabilities,
-            xi=self._parameters.failure_probability,
+        packets = math.ceil(counts.signal / self._parameters.packet_bits)
+        return self._analysis.key_length(
+            counts, signal_errors, leak_bits, packets=packets, dropped_packets=dropped_packets
         )
 
     def amplify(self, bits: NDArray[np.uint8], seed: bytes, length: int) -> bytes:

@@ -72,7 +72,7 @@ class SessionParameters(msgspec.Struct, frozen=True, array_like=True):
     analysis : str
         Name of the key-length analysis.
     failure_probability : float
-        ξ of every statistical bound.
+        ξ of every bound of the paper's analysis, or ε_sec of a block by the composable one.
     """
 
     intensities: tuple[float, float, float]

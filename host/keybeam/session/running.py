@@ -254,6 +254,8 @@ def _ground_statistics(
     return GroundStatistics(
         session=session.session_name,
         simulation=session.simulation,
+        analysis=session.parameters.analysis,
+        failure_probability=session.parameters.failure_probability,
         totals=GroundTotals(
             detections=source.detections,
             clicks=source.clicks,

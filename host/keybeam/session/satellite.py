@@ -138,6 +138,7 @@ class SatelliteSession(Endpoint):
         self.packets = 0
         self.dropped_packets = 0
         self.blocks = 0
+        self._block_end = -1
         self.abandoned_blocks = 0
 
     @property
@@ -411,8 +412,10 @@ class SatelliteSession(Endpoint):
         told = (message.signal, message.decoy, message.vacuum, message.leak_bits)
         if told != (counts.signal, counts.decoy, counts.vacuum, leak_bits):
             return "its counts are not the satellite's"
-        qber = sum(item.errors for item in good) / counts.signal
-        length = self._parts.distiller.key_length(counts, qber, leak_bits).length_bits
+        errors = sum(item.errors for item in good)
+        dropped = message.packets[-1] - self._block_end - len(message.packets)
+        self._block_end = message.packets[-1]
+        length = self._parts.distiller.key_length(counts, errors, leak_bits, dropped).length_bits
         seed_bits = counts.signal + length - 1 if length else 0
         if message.length != length or len(message.seed) != (seed_bits + 7) // 8:
             return "its length does not follow from the counts"

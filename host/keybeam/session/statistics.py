@@ -194,6 +194,10 @@ class GroundStatistics(msgspec.Struct, frozen=True):
         Name of the session, hexadecimal.
     simulation : bool
         An end drew its random numbers from a seed: the keys are not secret.
+    analysis : str
+        Analysis of the key length.
+    failure_probability : float
+        ε_sec of each block by the composable analysis, ξ of each bound by the paper's.
     totals : GroundTotals
     rates : ClickRates
     packets : list of PacketStatistics
@@ -210,6 +214,8 @@ class GroundStatistics(msgspec.Struct, frozen=True):
 
     session: str
     simulation: bool
+    analysis: str
+    failure_probability: float
     totals: GroundTotals
     rates: ClickRates
     packets: list[PacketStatistics]

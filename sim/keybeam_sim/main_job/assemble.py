@@ -107,6 +107,8 @@ def assemble_result(
         blocks=[_block(block) for block in ground.blocks],
         packet_list=[_packet(packet) for packet in ground.packets],
         series=_series(scenario, ground.rates.clicks),
+        analysis=ground.analysis,
+        failure_probability=ground.failure_probability,
         secret_key_bits=ground.secret_key_bits,
         authentication_bits=ground.authentication_bits,
         keys_match=keys_match,

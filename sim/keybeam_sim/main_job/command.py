@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from keybeam.errors import KeybeamError
+from keybeam.key_length import Analysis
 from keybeam.report import PassResult
 from keybeam.session.running import GroundProgress
 from keybeam_sim.main_job.output import check_output_folder
@@ -50,6 +51,13 @@ class RtlMismatchError(KeybeamError):
     help="Seconds of the pass, about its culmination.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat a run exactly; keys no secret.")
+@click.option(
+    "--analysis",
+    type=click.Choice([analysis.value for analysis in Analysis]),
+    default=Analysis.COMPOSABLE.value,
+    show_default=True,
+    help="Analysis of the key length (docs/security.md).",
+)
 @click.option("--record", is_flag=True, help="Also keep the receiver's records, as pass.h5.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result alone, as JSON.")
 @click.option(
@@ -66,6 +74,7 @@ def satellite_pass(
     out: Path,
     duration: float,
     seed: int | None,
+    analysis: str,
     record: bool,
     as_json: bool,
     rtl: bool,
@@ -94,6 +103,7 @@ def satellite_pass(
             duration_s=duration,
             seed=seed,
             record=record,
+            analysis=Analysis(analysis),
             report_progress=display.update,
         )
     if as_json:
@@ -152,6 +162,7 @@ def _print_summary(result: PassResult, out: Path) -> None:
     for number, block in enumerate(result.blocks, 1):
         table.add_row(f"key of block {number}", f"{block.length_bits:,}")
     table.add_row("secret key bits", f"{result.secret_key_bits:,}")
+    table.add_row("analysis", f"{result.analysis}, {result.failure_probability:g}")
     table.add_row("spent on authentication", f"{result.authentication_bits:,}")
     table.add_row("keys of both ends", "equal" if result.keys_match else "DIFFERENT")
     table.add_row("wall time", f"{result.wall_s:.1f} s")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from keybeam.key_length import Analysis
 from keybeam.keystore import KeyStore
 from keybeam.report import PassResult, render_page
 from keybeam.session.running import GroundProgress
@@ -34,6 +35,7 @@ def run_pass(
     duration_s: float,
     seed: int | None,
     record: bool,
+    analysis: Analysis,
     report_progress: Callable[[GroundProgress], None],
 ) -> PassResult:
     """Run a pass and write its results into a folder.
@@ -51,6 +53,8 @@ def run_pass(
         Of all randomness, for a repeatable run; None takes the operating system's.
     record : bool
         Also write the receiver's tag records, as ``pass.h5``.
+    analysis : Analysis
+        Analysis of the key length.
     report_progress : callable
         Called about twice a second while clicks are taken.
 
@@ -74,7 +78,7 @@ def run_pass(
             folder / "satellite.secret", folder / "ground.secret", MESSAGES_PER_BLOCK * _BLOCKS
         )
         with TwinProcess(scenario) as twin, Children() as children:
-            _distil(children, twin, folder, duration_s, seed, record, report_progress)
+            _distil(children, twin, folder, duration_s, seed, record, analysis, report_progress)
         result = assemble_result(
             scenario,
             msgspec.json.decode((folder / "ground.json").read_bytes(), type=GroundStatistics),
@@ -100,16 +104,18 @@ def _distil(
     duration_s: float,
     seed: int | None,
     record: bool,
+    analysis: Analysis,
     report_progress: Callable[[GroundProgress], None],
 ) -> None:
     """Run the two ends until both have ended well."""
-    seeded = [] if seed is None else ["--seed", str(seed)]
+    common = ["--analysis", analysis.value]
+    common += [] if seed is None else ["--seed", str(seed)]
     satellite = ["--device", twin.transmitter_url, "--listen", "127.0.0.1:0"]
     satellite += ["--duration", str(duration_s), "--json", str(folder / "satellite.json")]
     ground = ["--device", twin.receiver_url, "--statistics", str(folder / "ground.json")]
     ground += ["--progress", "json"]
     ground += ["--record", str(folder / "pass.h5")] if record else []
-    options = {"satellite": satellite + seeded, "ground": ground + seeded}
+    options = {"satellite": satellite + common, "ground": ground + common}
 
     def start(end: str, *more: str) -> None:
         own = ["--preshared", str(folder / f"{end}.secret"), "--keys", str(folder / f"{end}-keys")]

@@ -58,6 +58,8 @@ def pass_result() -> schema.PassResult:
             expected_clicks=clicks.astype(float).tolist(),
             clicks=clicks.tolist(),
         ),
+        analysis="composable",
+        failure_probability=1e-10,
         secret_key_bits=214_784,
         authentication_bits=1_024,
         keys_match=True,

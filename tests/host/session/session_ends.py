@@ -70,6 +70,7 @@ class PlainDistiller:
     def __init__(self, most_errors: int = PACKET_BITS) -> None:
         self.most_errors = most_errors
         self.counted = []
+        self.dropped = []
 
     def disclose(self, bits, counted, key):
         self.counted.append(counted)
@@ -81,7 +82,11 @@ class PlainDistiller:
         found = tag(told, key) == disclosure.tag and errors <= self.most_errors
         return PlainCorrection(told, found, min(int(errors) // 10, self.rounds))
 
-    def key_length(self, counts: BlockCounts, qber: float, leak_bits: int) -> KeyLength:
+    def key_length(
+        self, counts: BlockCounts, signal_errors: int, leak_bits: int, dropped_packets: int
+    ) -> KeyLength:
+        self.dropped.append(dropped_packets)
+        qber = signal_errors / counts.signal
         length = counts.signal // 256 * 128 if qber < 0.2 else 0
         return KeyLength(counts.signal / 2, qber, length, leak_bits)
 

@@ -5,6 +5,7 @@ import pytest
 
 from keybeam.distillation import BlockCounts, paper_key_length, toeplitz
 from keybeam.distillation.reconciliation import Counted
+from keybeam.key_length import Analysis, BasisCounts, SiftedCounts, composable_key_length
 from keybeam.protocol.numbers import PACKET_BITS
 from keybeam.session.distiller import Disclosure
 from keybeam.session.ldpc import LdpcDistiller
@@ -102,9 +103,17 @@ def test_too_many_errors_for_any_code_still_give_a_disclosure(distiller, packet,
 
 def test_length_and_key_are_those_of_the_package(distiller):
     counts = BlockCounts(signal=500_000, decoy=34_375, vacuum=3_879, decoy_errors=1_878)
-    told = distiller.key_length(counts, 0.0101, 50_000)
-    assert told == paper_key_length(counts, 0.0101, leak_bits=50_000)
-    assert told.length_bits > 0
+    told = distiller.key_length(counts, 5_050, 50_000, 1)
+    sifted = SiftedCounts(
+        BasisCounts((500_000, 34_375, 3_879), (5_050, 1_878, None)), packets=5, dropped_packets=1
+    )
+    assert told == composable_key_length(sifted, 50_000)
+    paper = LdpcDistiller(default_parameters(analysis=Analysis.PAPER))
+    assert paper.key_length(counts, 5_050, 50_000, 1) == paper_key_length(
+        counts, 0.0101, leak_bits=50_000
+    )
+    # Counts that prove no key make none, and are no error of the session.
+    assert distiller.key_length(counts, 60_000, 50_000, 0).length_bits == 0
     generator = np.random.default_rng(2)
     bits = generator.integers(0, 2, 1000, dtype=np.uint8)
     seed = generator.bytes((1000 + 256 - 1 + 7) // 8)

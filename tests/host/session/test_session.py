@@ -79,7 +79,8 @@ def test_a_pass_gives_equal_keys(folder):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_equal_keys_on_a_channel_that_does_its_worst(folder, seed):
-    ends = open_ends(folder, distiller=PlainDistiller(most_errors=20))
+    distiller = PlainDistiller(most_errors=20)
+    ends = open_ends(folder, distiller=distiller)
     clicks = make_clicks(30_000, 0.02, np.random.default_rng(seed))
     channel = Channel(ends, np.random.default_rng(100 + seed), rate=0.25)
     channel.run(clicks)
@@ -94,6 +95,10 @@ def test_equal_keys_on_a_channel_that_does_its_worst(folder, seed):
     assert [packet for block in ground.blocks for packet in block.packets] == good
     assert len(ground.packets) - len(good) == satellite.dropped_packets > 0
     assert not any(block.abandoned for block in ground.blocks)
+    # Both ends count the packets that each block left out.
+    ends_of_blocks = [-1, *(block.packets[-1] for block in ground.blocks)]
+    left_out = np.diff(ends_of_blocks) - [len(block.packets) for block in ground.blocks]
+    assert sorted(distiller.dropped) == sorted([*left_out, *left_out])
     assert satellite.unsettled_keys == 0
     assert ground.key_sha256 == satellite.key_sha256
     keys = held_keys(ends.ground_store)

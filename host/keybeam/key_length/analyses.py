@@ -1,0 +1,94 @@
+"""The analyses by name, as the two ends of a session agree on one."""
+
+import enum
+from dataclasses import dataclass
+
+from keybeam.key_length.composable import Security, composable_bounds, composable_key_length
+from keybeam.key_length.counts import BasisCounts, BlockCounts, SiftedCounts
+from keybeam.key_length.errors import KeyLengthError
+from keybeam.key_length.paper import KeyLength, paper_key_length
+from keybeam.key_length.source import Source
+
+__all__ = ["Analysis", "SessionAnalysis"]
+
+
+class Analysis(enum.StrEnum):
+    """Name of an analysis."""
+
+    PAPER = "paper"
+    COMPOSABLE = "composable"
+
+
+@dataclass(frozen=True)
+class SessionAnalysis:
+    """An analysis for the blocks of one session.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        Which one.
+    intensities, probabilities : tuple of float
+        Mean photons of signal, decoy and vacuum pulses, and their probabilities.
+    failure_probability : float
+        ξ of each bound of the paper's analysis, ε_sec of a block of the composable one.
+    """
+
+    analysis: Analysis
+    intensities: tuple[float, float, float]
+    probabilities: tuple[float, float, float]
+    failure_probability: float
+
+    def prepare(self) -> None:
+        """Do now what the first block would have to wait for, about a second of work."""
+        if self.analysis is Analysis.COMPOSABLE:
+            nothing = SiftedCounts(BasisCounts((0, 0, 0), (0, 0, None)))
+            security = Security(self.failure_probability)
+            composable_bounds(nothing, self._source(), security.counting, security.phase_errors)
+
+    def key_length(
+        self,
+        counts: BlockCounts,
+        signal_errors: int,
+        leak_bits: int,
+        *,
+        packets: int,
+        dropped_packets: int,
+    ) -> KeyLength:
+        """Length of the key of a block; 0 where it makes none.
+
+        Parameters
+        ----------
+        counts : BlockCounts
+            Counts of the block.
+        signal_errors : int
+            Wrong bits among its signal clicks, counted exactly.
+        leak_bits : int
+            Bits disclosed by reconciliation.
+        packets, dropped_packets : int
+            Packets of the block, and those within its span that were dropped.
+        """
+        if self.analysis is Analysis.PAPER:
+            return paper_key_length(
+                counts,
+                min(signal_errors / max(counts.signal, 1), 0.5),
+                leak_bits=leak_bits,
+                intensities=self.intensities,
+                probabilities=self.probabilities,
+                xi=self.failure_probability,
+            )
+        try:
+            sifted = SiftedCounts(
+                BasisCounts(
+                    (counts.signal, counts.decoy, counts.vacuum),
+                    (signal_errors, counts.decoy_errors, None),
+                ),
+                packets=packets,
+                dropped_packets=dropped_packets,
+            )
+            security = Security(self.failure_probability)
+            return composable_key_length(sifted, leak_bits, self._source(), security)
+        except KeyLengthError:
+            return KeyLength(s1=0.0, e1=0.5, length_bits=0, leak_bits=leak_bits)
+
+    def _source(self) -> Source:
+        return Source(self.intensities, self.probabilities)
