@@ -34,13 +34,15 @@ class LockState(wiring.Component):
     Members
     -------
     update : In(1)
-        A word was found or missed; at most every fourth cycle.
+        A word was found or missed; at least four cycles after the last `update` or `give_up`.
     found : In(1)
         It was found.
     jump : In(1)
         It was found more than a bit from where it was expected.
     told : In(1)
         The frame it begins has been reported already, as missed.
+    give_up : In(1)
+        Search anew: what is locked to is not the sync word.
     verify_frames : In(4)
         Further words that a candidate needs, 0 to 15.
     flywheel_frames : In(8)
@@ -50,7 +52,7 @@ class LockState(wiring.Component):
     event : Out(1)
         A frame begins, as far as is known. In the cycle after `update`.
     lost_lock : Out(1)
-        The lock was given up. In the cycle after `update`.
+        The lock was given up. In the cycle after `update` or `give_up`.
     reach : Out(10)
         Bits from the expected place in which to look for the word: 1, and more after misses.
     """
@@ -59,6 +61,7 @@ class LockState(wiring.Component):
     found: In(1)
     jump: In(1)
     told: In(1)
+    give_up: In(1)
     verify_frames: In(4)
     flywheel_frames: In(8)
     state: Out(SyncState)
@@ -107,4 +110,7 @@ class LockState(wiring.Component):
                         self.reach.eq(self.reach + REACH_STEP),
                         self.event.eq(1),
                     ]
+        with m.If(self.give_up):
+            m.d.sync += [self.state.eq(SyncState.SEARCH), self.event.eq(0)]
+            m.d.sync += self.lost_lock.eq(self.state == SyncState.LOCKED)
         return m

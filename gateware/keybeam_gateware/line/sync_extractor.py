@@ -58,6 +58,8 @@ class SyncExtractor(wiring.Component):
         Further words that a candidate needs, 0 to 15.
     flywheel_frames : In(8)
         Words that may be missed in a row.
+    give_up : In(1)
+        Search anew: the headers behind the words are none.
     event : Out(1)
         High for a cycle a frame, when locked.
     coarse, phase : Out(40), Out(2)
@@ -84,6 +86,7 @@ class SyncExtractor(wiring.Component):
                 "lock_tolerance": In(4),
                 "verify_frames": In(4),
                 "flywheel_frames": In(8),
+                "give_up": In(1),
                 "event": Out(1),
                 "coarse": Out(COARSE_BITS),
                 "phase": Out(2),
@@ -106,6 +109,7 @@ class SyncExtractor(wiring.Component):
             locked.eq(self.state == SyncState.LOCKED),
             lock.verify_frames.eq(self.verify_frames),
             lock.flywheel_frames.eq(self.flywheel_frames),
+            lock.give_up.eq(self.give_up),
             self.state.eq(lock.state),
             self.event.eq(lock.event),
             self.lost_lock.eq(lock.lost_lock),
@@ -195,6 +199,8 @@ class SyncExtractor(wiring.Component):
             m.d.sync += [late.eq(lock.reach), late_open.eq(wide & ~found)]
         with m.Elif(late_open):
             m.d.sync += [late.eq(late - 1), late_open.eq(late != 0)]
+        with m.If(self.give_up):
+            m.d.sync += [settling.eq(1), settled.eq(0), late_open.eq(0)]
 
         mark = [Signal(name=f"mark_{window}") for window in range(2)]
         m.d.comb += [mark[w].eq(settled & (taken[w] | (centre[w] & ~found))) for w in range(2)]

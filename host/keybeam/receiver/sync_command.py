@@ -5,7 +5,7 @@ from dataclasses import asdict
 import click
 
 from keybeam.options import as_json
-from keybeam.output import print_rows
+from keybeam.output import print_json, print_rows
 from keybeam.timing.false_lock import sync_statistics
 
 __all__ = ["sync_errors"]
@@ -44,9 +44,19 @@ def sync_errors(
         keybeam rx sync-errors
         keybeam rx sync-errors --error-rate 1e-3 --flywheel-frames 128 --json
     """
-    rows = [
-        {"bit_error_rate": rate}
-        | asdict(sync_statistics(rate, word_bits=int(word_bits), **settings))
+    found = {
+        rate: asdict(sync_statistics(rate, word_bits=int(word_bits), **settings))
         for rate in error_rates or _RATES
-    ]
-    print_rows(rows, as_json=as_json)
+    }
+    if as_json:
+        print_json([{"bit_error_rate": rate} | row for rate, row in found.items()])
+        return
+    names = next(iter(found.values()))
+    print_rows(
+        [
+            {"at an error rate of": name.replace("_", " ")}
+            | {f"{rate:g}": f"{row[name]:.3g}" for rate, row in found.items()}
+            for name in names
+        ],
+        as_json=False,
+    )

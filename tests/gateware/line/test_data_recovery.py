@@ -1,32 +1,36 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from keybeam_gateware.line.data_recovery import DataRecovery
+from keybeam_sim.compiled import CompiledBlock
 
 SETTLE = 150
 """Bits after which the phase has found its place: eight votes, every second bit an edge."""
 
 
-def recover(bench, words, *, threshold=8, timeout=128):
+@pytest.fixture(scope="module")
+def recovery():
+    return CompiledBlock(DataRecovery())
+
+
+def recover(recovery, words):
     """Bits, first samples modulo 16, and other outputs for the samples of a line."""
-    dut = DataRecovery(signal_timeout=timeout)
-    cycles = len(words)
-    found = bench.play(
-        dut,
-        cycles,
-        [
-            (dut.line, words),
-            (dut.cycle, [cycle % 4 for cycle in range(cycles)]),
-            (dut.threshold, [threshold] * cycles),
-        ],
-        {
-            "count": dut.recovered.count,
-            "bits": dut.recovered.bits,
-            "first": dut.recovered.starts[0],
-            "second": dut.recovered.starts[1],
-            "slipped": dut.slipped,
-            "signal": dut.signal,
-        },
+    ports = ["recovered__count", "recovered__bits", "recovered__starts", "slipped", "signal"]
+    found = recovery.run(
+        len(words),
+        {"line": words, "cycle": np.arange(len(words)) % 4, "threshold": 8},
+        ports,
+    )
+    count, pairs, both, slipped, signal = (found[port].astype(int).tolist() for port in ports)
+    found = SimpleNamespace(
+        count=count,
+        bits=pairs,
+        first=[start & 15 for start in both],
+        second=[start >> 4 for start in both],
+        slipped=slipped,
+        signal=signal,
     )
     bits, starts = [], []
     for count, pair, *places in zip(
@@ -59,11 +63,11 @@ def align(received, sent):
         (-2e-3, 1.3, 0.1),
     ],
 )
-def test_every_bit_comes_out_once_with_its_first_sample(bench, offset, start, jitter):
+def test_every_bit_comes_out_once_with_its_first_sample(bench, recovery, offset, start, jitter):
     rng = np.random.default_rng(5)
     sent = rng.integers(0, 2, 2500)
     words, first = bench.sample_line(sent, offset=offset, start=start, jitter=jitter, rng=rng)
-    bits, starts, found = recover(bench, words)
+    bits, starts, found = recover(recovery, words)
     place = align(bits, sent)
     compared = bits.size - SETTLE
     assert compared > 2300
@@ -76,19 +80,19 @@ def test_every_bit_comes_out_once_with_its_first_sample(bench, offset, start, ji
 
 
 @pytest.mark.parametrize("offset", [100e-6, -100e-6])
-def test_clock_offset_makes_slips_and_loses_nothing(bench, offset):
+def test_clock_offset_makes_slips_and_loses_nothing(bench, recovery, offset):
     # A little more than a bit of drift: it crosses the border of a cycle once.
     rng = np.random.default_rng(6)
     sent = rng.integers(0, 2, 12_000)
     words, _ = bench.sample_line(sent, offset=offset, start=2.8 if offset > 0 else 3.2)
-    bits, _, found = recover(bench, words)
+    bits, _, found = recover(recovery, words)
     assert sum(found.slipped[SETTLE:]) == 1
     assert (0 if offset > 0 else 2) in found.count[SETTLE:]
     place = align(bits, sent)
     assert np.array_equal(bits[SETTLE:], sent[place : place + bits.size - SETTLE])
 
 
-def test_hysteresis_keeps_the_phase_under_single_displaced_edges(bench):
+def test_hysteresis_keeps_the_phase_under_single_displaced_edges(bench, recovery):
     sent = np.tile([0, 1], 400)
     words, _ = bench.sample_line(sent, start=1.0)
     samples = [word >> place & 1 for word in words for place in range(4)]
@@ -96,17 +100,17 @@ def test_hysteresis_keeps_the_phase_under_single_displaced_edges(bench):
     for edge in range(1 + 4 * 10, len(samples) - 4, 40):
         samples[edge] = samples[edge - 1]
     late = [sum(samples[4 * c + k] << k for k in range(4)) for c in range(len(words))]
-    bits, starts, found = recover(bench, late)
+    bits, starts, found = recover(recovery, late)
     assert not any(found.slipped)
     place = 1 if bits[SETTLE] != sent[SETTLE] else 0
     assert np.array_equal(bits[SETTLE:], np.resize(np.roll(sent, -place), bits.size)[SETTLE:])
     assert set(starts[SETTLE:] % 4) == {1, 2}
 
 
-def test_signal_is_lost_without_edges_and_comes_back(bench):
-    timeout = 90
+def test_signal_is_lost_without_edges_and_comes_back(recovery):
+    timeout = 128
     words = [0b1100] * 40 + [0b1111] * 200 + [0b0011] * 40
-    _, _, found = recover(bench, words, timeout=timeout)
+    _, _, found = recover(recovery, words)
     signal = np.array(found.signal)
     changes = np.flatnonzero(np.diff(signal))
     assert not signal[0]

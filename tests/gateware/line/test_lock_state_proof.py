@@ -15,8 +15,9 @@ class NoDeadState(Elaboratable):
     """Words found and missed in any order, settings changed at any time.
 
     After 16 words found in a row it is locked, whatever came before; after 256 missed ones it
-    searches. While it verifies, a single miss makes it search. So from every state that it can
-    be in, the lock and the search can be reached, and are when the line gives reason to.
+    searches. While it verifies, a single miss makes it search; told to give up, it does. So from
+    every state that it can be in, the lock and the search can be reached, and are when the line
+    gives reason to.
     """
 
     def __init__(self, block=LockState, gap=4):
@@ -28,19 +29,23 @@ class NoDeadState(Elaboratable):
         m.submodules.block = block = self._block()
         state = block.state.as_value()
         wait = Signal(range(self._gap))
-        m.d.sync += wait.eq(Mux(block.update, self._gap - 1, wait - (wait != 0)))
+        m.d.sync += wait.eq(Mux(block.update | block.give_up, self._gap - 1, wait - (wait != 0)))
         m.d.comb += block.update.eq(AnySeq(1) & (wait == 0))
-        for name in ("found", "jump", "told", "verify_frames", "flywheel_frames"):
+        for name in ("found", "jump", "told", "give_up", "verify_frames", "flywheel_frames"):
             port = getattr(block, name)
             m.d.comb += port.eq(AnySeq(len(port)))
 
         found, missed = Signal(range(MOST_FOUND + 1)), Signal(range(MOST_MISSED + 1))
-        before, was_verifying = Signal(), Signal()
+        before, was_verifying, given_up = Signal(), Signal(), Signal()
         with m.If(block.update):
             m.d.sync += [
                 found.eq(Mux(block.found, found + (found != MOST_FOUND), 0)),
                 missed.eq(Mux(block.found, 0, missed + (missed != MOST_MISSED))),
             ]
+        with m.If(block.give_up):
+            m.d.sync += [found.eq(0), given_up.eq(1)]
+        with m.Else():
+            m.d.sync += given_up.eq(0)
         m.d.sync += [
             before.eq(block.update & ~block.found),
             was_verifying.eq(state == SyncState.VERIFY.value),
@@ -48,6 +53,8 @@ class NoDeadState(Elaboratable):
         with m.If(found == MOST_FOUND):
             m.d.comb += Assert(state == SyncState.LOCKED.value)
         with m.If(missed == MOST_MISSED):
+            m.d.comb += Assert(state == SyncState.SEARCH.value)
+        with m.If(given_up):
             m.d.comb += Assert(state == SyncState.SEARCH.value)
         with m.If(before & was_verifying):
             m.d.comb += Assert(state == SyncState.SEARCH.value)
