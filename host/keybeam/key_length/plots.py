@@ -73,7 +73,8 @@ def plot_optima(losses: list[float], optima: list[Optimum], path: Path) -> None:
             ([o.reference_bits for o in best], _COLOURS[1], "0.8, 0.1, 0.001 with 1/2, 1/4, 1/4"),
         ):
             keys.plot(x, values, "o-", color=colour, label=label)
-        keys.set(xlabel="loss / dB", ylabel="secret key / bit", yscale="symlog", ylim=(0, None))
+        keys.set_yscale("symlog", linthresh=1e4)
+        keys.set(xlabel="loss / dB", ylabel="secret key / bit", ylim=(0, None))
         keys.legend(loc="lower left", fontsize=8)
         for values, colour, style, label in (
             ([o.intensities[0] for o in best], _COLOURS[0], "o-", "μ"),
