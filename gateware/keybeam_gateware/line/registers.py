@@ -9,7 +9,7 @@ __all__ = ["LINE_COUNTERS", "Line", "Sync", "SyncWord", "counter_register"]
 class Line(csr.Register, access="rw"):
     """Settings of the data recovery.
 
-    hysteresis : Lead of edges to one side, 1 to 31, that moves the sampling phase by a sample.
+    hysteresis : Lead of edges to one side, 1 to 31, that moves the sampling phase by half a sample.
     """
 
     hysteresis: csr.Field(csr.action.RW, 5, init=8)
@@ -18,10 +18,12 @@ class Line(csr.Register, access="rw"):
 class Sync(csr.Register, access="rw"):
     """Settings of the sync-word extractor.
 
-    search_tolerance : Wrong bits allowed in a sync word while searching, 0 to 15.
+    search_tolerance : Wrong bits allowed in a sync word while searching, 0 to 15, and when locked
+        in one that comes more than a bit from its place after others were missed.
     lock_tolerance : Wrong bits allowed in a sync word while verifying and when locked, 0 to 15.
     verify_frames : Further sync words, at exactly the length of a frame, that a candidate needs.
-    flywheel_frames : Sync words that may be missed in a row before the lock is given up.
+    flywheel_frames : Sync words that may be missed in a row before the lock is given up; 128 last
+        for 13 ms.
     short : Compare the first 32 bits of `sync_word` only.
     """
 
