@@ -13,10 +13,11 @@ from keybeam.protocol.tagger import RATE_WINDOW_BITS
 from keybeam.receiver.calibration_file import Calibration, ChannelCounts
 from keybeam.receiver.channels import Edge
 from keybeam.receiver.errors import ReceiverError
+from keybeam.receiver.progress import Tell
 from keybeam.receiver.registers import (
     Registers,
     channel_register,
-    take_snapshot,
+    read_cycle,
     write_whole,
 )
 
@@ -37,9 +38,6 @@ _WINDOWS = 2
 
 _MOST_POLLS = 1000
 """Times that a busy histogram is asked; it is done within some thousand cycles."""
-
-Progress = Callable[[str, float], None]
-"""Told what is done now, and the part of it that is over, 0 to 1."""
 
 
 def lines_of(board: Registers, channel: Channel) -> int:
@@ -106,14 +104,9 @@ def _pulsed(board: Registers, channel: Channel, edge: Edge) -> Iterator[None]:
             board.write("receiver.channels.enable", enabled)
 
 
-def _cycle(board: Registers) -> int:
-    take_snapshot(board)
-    return board.read("receiver.time.cycle")
-
-
 def _wait(board: Registers, begin: int, cycles: int, tell: Callable[[float], None]) -> None:
     """Wait for so many cycles of the board's clock to pass since `begin`."""
-    while (passed := (_cycle(board) - begin) % (1 << COARSE_BITS)) < cycles:
+    while (passed := (read_cycle(board) - begin) % (1 << COARSE_BITS)) < cycles:
         tell(passed / cycles)
     tell(1.0)
 
@@ -147,16 +140,12 @@ def ring_pulses(board: Registers, tell: Callable[[float], None] = lambda _: None
     if not running:
         board.write("tagger.shared.pulser.run", 1)
     try:
-        _wait(board, _cycle(board), _WINDOWS << RATE_WINDOW_BITS, tell)
-        return _some_pulses(board)
+        _wait(board, read_cycle(board), _WINDOWS << RATE_WINDOW_BITS, tell)
+        pulses = board.read("tagger.shared.pulser_rate.pulses")
     finally:
         if not running:
             with suppress(DeviceError):
                 board.write("tagger.shared.pulser.run", 0)
-
-
-def _some_pulses(board: Registers) -> int:
-    pulses = board.read("tagger.shared.pulser_rate.pulses")
     if not pulses:
         raise ReceiverError(f"the ring oscillator of the receiver at {board.name} does not run")
     return pulses
@@ -186,8 +175,9 @@ def calibrate_channel(
     channel: Channel,
     *,
     counts: int,
+    pulses: int,
     edge: Edge = Edge.BOTH,
-    report_progress: Progress = lambda _what, _part: None,
+    report_progress: Tell = lambda _what, _part: None,
 ) -> ChannelCounts:
     """Count the codes of a channel while the ring oscillator pulses it.
 
@@ -201,6 +191,8 @@ def calibrate_channel(
         Which.
     counts : int
         Edges to count, of each direction.
+    pulses : int
+        Pulses of the ring in 2^20 cycles, of `ring_pulses`.
     edge : Edge
         Directions of edges to calibrate.
     report_progress : callable
@@ -209,7 +201,7 @@ def calibrate_channel(
     Raises
     ------
     ReceiverError
-        If the channel has no delay line, or the ring does not run.
+        If the channel has no delay line.
     """
     chains, taps = lines_of(board, channel), board.read("tagger.shared.lines.taps")
     codes = chains * taps + 1
@@ -218,11 +210,9 @@ def calibrate_channel(
         board.write("tagger.shared.histogram_clear.start", 1)
         _await_histogram(board)
         board.write("tagger.shared.histogram.run", 1)
-        begin = _cycle(board)
+        begin = read_cycle(board)
         what = f"counting {channel.name}"
-        _wait(board, begin, _WINDOWS << RATE_WINDOW_BITS, lambda _: report_progress(what, 0.0))
-        pulses = _some_pulses(board)
-        wanted = (counts << RATE_WINDOW_BITS) // pulses
+        wanted = -((-counts << RATE_WINDOW_BITS) // pulses)
         _wait(board, begin, wanted, lambda part: report_progress(what, part))
         board.write("tagger.shared.histogram.run", 0)
         _await_histogram(board)
@@ -240,7 +230,7 @@ def load_tables(
     calibration: Calibration,
     *,
     pulses: int | None = None,
-    report_progress: Progress = lambda _what, _part: None,
+    report_progress: Tell = lambda _what, _part: None,
 ) -> None:
     """Load the calibration tables of channels, which go on meanwhile.
 

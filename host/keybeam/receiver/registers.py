@@ -7,7 +7,14 @@ from keybeam.protocol.numbers import FABRIC_CLOCK_HZ
 from keybeam.protocol.records import Channel
 from keybeam.protocol.tagger import RATE_WINDOW_BITS
 
-__all__ = ["RATE_WINDOW_S", "Registers", "channel_register", "take_snapshot", "write_whole"]
+__all__ = [
+    "RATE_WINDOW_S",
+    "Registers",
+    "channel_register",
+    "read_cycle",
+    "take_snapshot",
+    "write_whole",
+]
 
 RATE_WINDOW_S = (1 << RATE_WINDOW_BITS) / FABRIC_CLOCK_HZ
 """Seconds in which the edges of a channel, and the ring's pulses, are counted: 6.7 ms."""
@@ -43,6 +50,12 @@ def channel_register(channel: Channel, register: str) -> str:
 def take_snapshot(board: Registers) -> None:
     """Copy all counters, and the time, at one moment to where they are read."""
     board.write("receiver.snapshot.take", 1)
+
+
+def read_cycle(board: Registers) -> int:
+    """Read the number of the present clock cycle, modulo 2^40."""
+    take_snapshot(board)
+    return board.read("receiver.time.cycle")
 
 
 def write_whole(board: Registers, name: str, **contents: int) -> None:

@@ -112,6 +112,7 @@ def _counters(board: Registers, channel: Channel) -> dict[str, Value]:
         "edges": None,
         "dead": None,
         "divided": None,
+        "gated out": None,
         "arrived": arrived,
         "recorded": merged,
         "dropped": dropped,
@@ -123,6 +124,7 @@ def _counters(board: Registers, channel: Channel) -> dict[str, Value]:
         row["rate, /s"] = round(board.read(channel_register(channel, "rate.edges")) / RATE_WINDOW_S)
         for count in ("edges", "dead", "divided", "unconfirmed", "missed"):
             row[count] = board.read(channel_register(channel, f"{count}_count.count"))
+        row["gated out"] = board.read(f"gate.{name}.rejected_count.count")
     return row
 
 

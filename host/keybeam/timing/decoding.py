@@ -52,7 +52,9 @@ class Gap:
     channel : int or None
         The `Channel` that lost tags; None where the link to the board lost records of any channel.
     begin, end : int
-        Unwrapped times in fine steps: nothing is known of the channel from `begin` to `end`.
+        Unwrapped times in fine steps: nothing is known of the channel from `begin` to `end`. The
+        end is the time of the record before the one that tells it: some of the lost tags may be
+        later by microseconds, but all are before the channel's next tag.
     lost : int
         Number of lost tags, or of lost records where `channel` is None; 0 where nobody knows.
     """

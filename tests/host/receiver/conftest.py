@@ -38,6 +38,7 @@ class SimulatedReceiver:
         self._ring, self._cycle, self._since = round(RING_PULSES / drift), 0, None
         self._counts, self._code, self._flaws, self._readings = None, 0, flaws, 0
         self._generator = np.random.default_rng(5)
+        self.phases, self.clock = {}, None
 
     def read(self, name):
         register, field = self.register_map.find(name)
@@ -47,6 +48,11 @@ class SimulatedReceiver:
             value = self._cycle
         if register.name == "tagger.shared.pulser_rate":
             value = self._ring if self.values["tagger.shared.pulser"] & 1 else 0
+        if register.name == "gate.shared.slot_status":
+            value = int(self.clock is not None and not 0 < self._cycle - self.clock["at"] < 1 << 24)
+        if register.name.startswith("gate.") and register.name.endswith(".histogram_count"):
+            place = self.values[register.name.replace("_count", "_bin")]
+            value = int(self.phases[register.name.split(".")[1]][place])
         if register.name == "tagger.shared.histogram_count":
             value = self._next_count()
         return field.extract(value) if field else value
@@ -65,6 +71,9 @@ class SimulatedReceiver:
         parts = {each.name: each.extract(after) for each in register.fields}
         if register.name == "receiver.snapshot":
             self._cycle = (self._cycle + STEP_CYCLES) % (1 << 40)
+        elif register.name == "gate.shared.slot_arm":
+            names = ("at", "offset", "increment", "ramp")
+            self.clock = {name: self.values[f"gate.shared.slot_{name}"] for name in names}
         elif register.name == "tagger.shared.histogram_clear":
             self._counts = None
         elif register.name == "tagger.shared.histogram_code":

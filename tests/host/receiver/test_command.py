@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 from click.testing import CliRunner
 
-from keybeam.receiver import command, load_calibration
+from keybeam.receiver import calibration_command, command, gate_command, load_calibration
 
 
 @pytest.fixture
@@ -14,7 +14,8 @@ def run(registers, monkeypatch):
     """Run a command on a receiver of its own; gives the result, and keeps the receiver."""
 
     def on(board, *words):
-        monkeypatch.setattr(command, "Receiver", lambda _port: nullcontext(board))
+        for module in (command, calibration_command, gate_command):
+            monkeypatch.setattr(module, "Receiver", lambda _port: nullcontext(board))
         return CliRunner().invoke(
             command.rx, [*map(str, words), "--port", "x"], catch_exceptions=True
         )
@@ -95,7 +96,6 @@ def test_what_cannot_be_is_said_in_a_line(run, registers, words, said):
 
 def test_a_calibration_that_fails_leaves_no_file(run, registers, tmp_path):
     board = registers()
-    board._ring = 500
     result = run(board, "calibrate", tmp_path / "lines.json", "--counts", "1000")
     assert "too few" in str(result.exception)
     assert list(tmp_path.iterdir()) == []
