@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OUT    ?= out/pass
 
-.PHONY: help pass rtl test lint format docs bench bitstreams benchmark clean
+.PHONY: help pass rtl test faults lint format docs bench bitstreams benchmark clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -27,6 +27,9 @@ test: $(READY) ## set up, then run every test
 
 bench: $(READY) ## measure the distillation, beside what is aimed at
 	$(BIN)/python benchmarks/distillation.py
+
+faults: $(READY) ## break the link of the co-simulated boards, and account for all that is lost
+	$(BIN)/python -m keybeam_sim.fault_campaign
 
 lint: $(READY) ## formatter, linter and type checker
 	$(BIN)/ruff format --check .
