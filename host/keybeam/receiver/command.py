@@ -63,7 +63,8 @@ def status(port: str, as_json: bool) -> None:
 
 @rx.command()
 @_port
-def clear(port: str) -> None:
+@as_json
+def clear(port: str, as_json: bool) -> None:
     """Clear all sticky flags and alarms, and tell which were set.
 
     \b
@@ -71,7 +72,7 @@ def clear(port: str) -> None:
         keybeam rx clear --port /dev/ttyUSB0
     """
     with Receiver(port) as board:
-        print_sections(clear_flags(board), as_json=False)
+        print_sections(clear_flags(board), as_json)
 
 
 @rx.command()

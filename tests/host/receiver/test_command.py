@@ -43,6 +43,7 @@ def test_settings(run, registers):
     board.values["receiver.events"] = 1
     assert "signal lost" in run(board, "clear").output
     assert board.values["receiver.events"] == 0
+    assert not found(run(board, "clear", "--json"))["cleared"]["signal lost"]
 
 
 def test_a_calibration_from_the_board_to_its_file_and_back(run, registers, tmp_path):
