@@ -178,6 +178,20 @@ def keylength() -> None:
     show_default=True,
     help="Failure probability of each Chernoff bound of the paper's analysis.",
 )
+@click.option(
+    "--key-basis-probability",
+    type=_OPEN,
+    help="Where one basis makes the key and the other checks: with which probability either end "
+    "chooses the former. Composable analysis, with --check-clicks and --check-errors.",
+)
+@click.option(
+    "--check-clicks",
+    type=_COUNT,
+    nargs=3,
+    metavar="MU NU O",
+    help="Sifted clicks of the basis that checks.",
+)
+@click.option("--check-errors", type=_COUNT, nargs=3, metavar="MU NU O", help="Errors among them.")
 @_composable_options
 @json_option
 def block(
@@ -228,7 +242,15 @@ def _composable(
     clicks = (counts.signal, counts.decoy, counts.vacuum)
     errors = (math.ceil(qber * counts.signal), counts.decoy_errors, None)
     shape = options["intensities"], options["probabilities"]
-    return _composable_length(BasisCounts(clicks, errors), leak, shape, options)
+    biased = [options[n] for n in ("key_basis_probability", "check_clicks", "check_errors")]
+    if any(given is None for given in biased) != all(given is None for given in biased):
+        raise click.UsageError(
+            "give all of --key-basis-probability, --check-clicks and --check-errors, or none"
+        )
+    chosen, check_clicks, check_errors = biased
+    check = None if chosen is None else BasisCounts(check_clicks, check_errors)
+    key = BasisCounts(clicks, errors)
+    return _composable_length(key, leak, shape, options, check=check, chosen=chosen)
 
 
 def _composable_length(
@@ -237,11 +259,14 @@ def _composable_length(
     shape: tuple[tuple[float, ...], tuple[float, ...]],
     options: dict[str, Any],
     *,
+    check: BasisCounts | None = None,
+    chosen: float | None = None,
     pair_correlation: float | None = None,
     pulses: int | None = None,
 ) -> ComposableKeyLength:
     sifted = SiftedCounts(
         counts,
+        check,
         packets=options["packets"],
         dropped_packets=options["dropped_packets"],
         pulses=pulses,
@@ -250,6 +275,7 @@ def _composable_length(
         *shape,
         intensity_uncertainty=options["intensity_uncertainty"],
         preparation_error_deg=options["preparation_error"],
+        key_basis_probability=chosen,
         pair_correlation=pair_correlation,
     )
     security = Security(options["secrecy"], options["correctness"])

@@ -67,6 +67,23 @@ def test_other_sources_have_commands_of_their_own(arguments, capsys):
     assert "no key" in output.err
 
 
+BIASED = [
+    *["--key-basis-probability", "0.9", "--check-clicks", "6173", "424", "48"],
+    *["--check-errors", "62", "23", "24"],
+]
+
+
+def test_one_basis_may_check_the_other(capsys):
+    arguments = [*BLOCK, "--qber", "0.0101", "--leak", "50000", "--analysis", "composable"]
+    _, both = run([*arguments, "--json"], capsys)
+    status, biased = run([*arguments, *BIASED, "--json"], capsys)
+    assert status == 0
+    assert 0 < json.loads(biased.out)["length_bits"] < json.loads(both.out)["length_bits"]
+    status, output = run([*arguments, *BIASED[:2]], capsys)
+    assert status == 2
+    assert "--check-clicks" in output.err
+
+
 def test_compares_the_analyses_on_the_published_passes(capsys):
     status, output = run(["published", "--json"], capsys)
     result = json.loads(output.out)
