@@ -105,6 +105,13 @@ class _PowerOfTwo(click.IntRange):
     show_default=True,
     help="Depth of the transmitter's state log in frames.",
 )
+@click.option(
+    "--lines",
+    type=click.IntRange(0, 1),
+    default=_BOARDS.lines,
+    show_default=True,
+    help="Delay lines behind each of the receiver's inputs; with none, sampled inputs give times.",
+)
 @click.option("--frames", type=click.IntRange(1), help="End after so many simulated frames.")
 @click.option(
     "--seconds",
@@ -138,6 +145,7 @@ def cosim(
     seed: int,
     uart_divisor: int,
     log_frames: int,
+    lines: int,
     frames: int | None,
     seconds: float | None,
     truth: Path | None,
@@ -165,7 +173,7 @@ def cosim(
             clock_offset_ppm=clock_offset,
             seed=seed,
         ),
-        boards=BoardSettings(uart_divisor=uart_divisor, log_frames=log_frames),
+        boards=BoardSettings(uart_divisor=uart_divisor, log_frames=log_frames, lines=lines),
         simulator=simulator,
         frames=frames,
         truth=None if truth is None else str(truth.absolute()),

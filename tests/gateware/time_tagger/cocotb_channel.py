@@ -16,6 +16,8 @@ from keybeam.tagger import calibrate
 TAPS = int(os.environ["KEYBEAM_TAPS"])
 TRIALS = int(os.environ["KEYBEAM_TRIALS"])
 CALIBRATION = int(os.environ["KEYBEAM_CALIBRATION"])
+PAIRS = int(os.environ["KEYBEAM_PAIRS"])
+PAIR_PS = 7000
 PERIOD_PS = 6400
 PULSE_PS = 2500
 
@@ -54,9 +56,8 @@ async def histogram(dut):
     return np.array(counts)
 
 
-@cocotb.test()
-async def calibrate_and_time(dut):
-    rng = np.random.default_rng(1)
+async def start(dut):
+    """Begin with all inputs low."""
     cocotb.start_soon(Clock(dut.clk, PERIOD_PS, unit="ps").start())
     inputs = "changes first_ps second_ps enable run address write write_address write_data"
     for name in inputs.split():
@@ -65,6 +66,35 @@ async def calibrate_and_time(dut):
     for _ in range(3):
         await FallingEdge(dut.clk)
     dut.rst.value = 0
+
+
+def save(dut, times, starts):
+    """Write down what was found, and what was true."""
+    np.savez(
+        os.environ["KEYBEAM_FOUND"],
+        times=np.array(times) * (PERIOD_PS / 2**14),
+        true=starts,
+        missed=int(dut.missed.value),
+        unconfirmed=int(dut.unconfirmed.value),
+    )
+
+
+@cocotb.test()
+async def pairs_without_calibration(dut):
+    rng = np.random.default_rng(2)
+    await start(dut)
+    dut.enable.value = 1
+    firsts = PERIOD_PS * 14 * np.arange(1, PAIRS + 1) + rng.integers(0, PERIOD_PS, PAIRS)
+    starts = (firsts[:, None] + [0, PAIR_PS]).ravel()
+    times = []
+    await play(dut, starts, times)
+    save(dut, times, starts)
+
+
+@cocotb.test()
+async def calibrate_and_time(dut):
+    rng = np.random.default_rng(1)
+    await start(dut)
     dut.run.value = 1
     # Nine cycles apart, so that each one counts, at any phase.
     starts = PERIOD_PS * 9 * np.arange(1, CALIBRATION) + rng.integers(0, PERIOD_PS, CALIBRATION - 1)
@@ -89,10 +119,4 @@ async def calibrate_and_time(dut):
     starts = np.concatenate([border, anywhere])
     times = []
     await play(dut, starts, times)
-    np.savez(
-        os.environ["KEYBEAM_FOUND"],
-        times=np.array(times) * (PERIOD_PS / 2**14),
-        true=starts,
-        missed=int(dut.missed.value),
-        unconfirmed=int(dut.unconfirmed.value),
-    )
+    save(dut, times, starts)

@@ -21,6 +21,8 @@ from keybeam_sim.simulators import emit_verilog, run_cocotb
 
 HERE = Path(__file__).parent
 TAPS = 96
+TAP_PS = 9200 / TAPS
+PAIRS = 120
 TRIALS = 100_000
 """Edges, a third of them at borders of periods."""
 CALIBRATION = 8_500
@@ -49,7 +51,7 @@ class ChannelBench(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.channel = channel = TaggerChannel(taps=TAPS)
+        m.submodules.channel = channel = TaggerChannel(taps=TAPS, tap_ps=TAP_PS)
         m.submodules.line = line = DelayLine(self._delays)
         m.submodules.histogram = histogram = CodeHistogram(table_entries(1, TAPS))
         cycle = Signal(40)
@@ -102,24 +104,44 @@ class ChannelBench(wiring.Component):
         ]
 
 
-def test_calibrated_times_and_no_cycle_off_at_borders_of_periods(lines, tmp_path):
-    delays = lines.delays(TAPS, np.random.default_rng(1), mean_ps=9200 / TAPS)
-    result = tmp_path / "found.npz"
+def run(test, delays, simulator, folder):
+    """Run a test of `cocotb_channel` on a channel with this line; gives what it found."""
+    result = folder / "found.npz"
     run_cocotb(
-        sources=[emit_verilog(ChannelBench(delays), "channel_bench", tmp_path / "bench.v")],
+        sources=[emit_verilog(ChannelBench(delays), "channel_bench", folder / "bench.v")],
         toplevel="channel_bench",
         test_module="cocotb_channel",
         test_folder=HERE,
-        folder=tmp_path / "verilator",
-        simulator="verilator",
+        folder=folder / simulator,
+        simulator=simulator,
         environment={
+            "COCOTB_TEST_FILTER": test,
             "KEYBEAM_FOUND": str(result),
             "KEYBEAM_TAPS": str(TAPS),
             "KEYBEAM_TRIALS": str(TRIALS),
             "KEYBEAM_CALIBRATION": str(CALIBRATION),
+            "KEYBEAM_PAIRS": str(PAIRS),
         },
     )
-    found = np.load(result)
+    return np.load(result)
+
+
+def test_two_edges_seven_nanoseconds_apart_are_two_before_any_calibration(
+    lines, simulator, tmp_path
+):
+    delays = lines.delays(TAPS, np.random.default_rng(1), mean_ps=TAP_PS)
+    found = run("pairs_without_calibration", delays, simulator, tmp_path)
+    assert len(found["times"]) == len(found["true"]) == 2 * PAIRS
+    # Bins are up to 220 ps wide, and not yet where the table says; a slot is 1600.
+    errors = found["times"] - found["true"]
+    assert np.abs(errors - np.median(errors)).max() < 600
+    assert np.abs(np.diff(found["times"])[::2] - 7000).max() < 800
+    assert found["missed"] == found["unconfirmed"] == 0
+
+
+def test_calibrated_times_and_no_cycle_off_at_borders_of_periods(lines, tmp_path):
+    delays = lines.delays(TAPS, np.random.default_rng(1), mean_ps=TAP_PS)
+    found = run("calibrate_and_time", delays, "verilator", tmp_path)
     assert len(found["times"]) == len(found["true"]) == TRIALS
     errors = found["times"] - found["true"]
     errors -= np.median(errors)
