@@ -22,4 +22,4 @@ def test_windows_with_more_edges_than_the_limit_raise_an_alarm(bench, limit):
     assert [seen.count[end] for end in ends] == edges
     alarms = [cycle for cycle in range(cycles) if seen.alarm[cycle]]
     expected = [number > limit and limit > 0 for number in edges]
-    assert alarms == [end + 1 for end, over in zip(ends, expected, strict=True) if over]
+    assert alarms == [end + 2 for end, over in zip(ends, expected, strict=True) if over]
