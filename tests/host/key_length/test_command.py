@@ -109,7 +109,7 @@ def test_holds_the_bounds_against_simulated_blocks(tmp_path, capsys):
 
 
 def test_searches_the_best_source(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(studies, "optimise", functools.partial(optimise, rounds=12))
+    monkeypatch.setattr(studies, "optimise", functools.partial(optimise, rounds=3))
     options = ["optimise", "--loss", "40"]
     status, output = run([*options, "--plot", str(tmp_path / "best.svg"), "--json"], capsys)
     (found,) = json.loads(output.out)
