@@ -9,6 +9,9 @@ from keybeam_gateware.pipeline import delayed
 
 __all__ = ["PhaseHistogram"]
 
+_PARTS = 4
+"""Parts in which a count is compared with its largest value."""
+
 
 class PhaseHistogram(wiring.Component):
     """Histogram of 1024 bins in block RAM that counts, is read, and goes on counting.
@@ -106,15 +109,19 @@ class PhaseHistogram(wiring.Component):
         # Two cycles after the address the count stands, a cycle later what is written.
         with m.If(delayed(m, fetch, 3)):
             m.d.sync += self.count.eq(settled)
-        more = Signal(self._count_bits)
-        m.d.sync += more.eq(settled + ~settled.all())
+        more, full = Signal(self._count_bits), Signal(_PARTS)
+        m.d.sync += [
+            more.eq(settled + 1),
+            *(full[part].eq(settled[part::_PARTS].all()) for part in range(_PARTS)),
+        ]
 
         sweep = Signal(range(HISTOGRAM_BINS))
         last = Signal()
         m.d.sync += [
             writer.en.eq(delayed(m, take, 4) | self.busy),
             writer.addr.eq(Mux(self.busy, sweep, address)),
-            writer.data.eq(Mux(self.busy, 0, more)),
+            # What is full stays so.
+            writer.data.eq(Mux(self.busy, 0, more | full.all().replicate(len(more)))),
             last.eq(sweep == HISTOGRAM_BINS - 2),
         ]
         with m.If(self.busy):
