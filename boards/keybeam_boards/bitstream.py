@@ -21,6 +21,7 @@ from keybeam_boards.butterstick import ButterstickPlatform
 from keybeam_boards.delay_lines import delay_line_violations, substitute_delay_cells
 from keybeam_boards.ecp5_5g_evn import Ecp55GEvnPlatform
 from keybeam_boards.errors import RuleError, TimingError
+from keybeam_boards.netlist import blocks_apart, free_collisions, plain_names
 from keybeam_boards.output_registers import absorb_output_registers
 from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES, SlotRate
 from keybeam_boards.reports import (
@@ -35,7 +36,7 @@ from keybeam_boards.rules import clock_violations, lane_violations, serial_viola
 from keybeam_boards.toolchain import Progress, Step, run_step
 from keybeam_boards.tops import Top, make_top
 
-__all__ = ["BOARDS", "BuildReport", "build", "implement", "plain_names", "revision_number"]
+__all__ = ["BOARDS", "BuildReport", "build", "implement", "revision_number"]
 
 BOARDS: Mapping[str, type[Platform]] = {
     "butterstick": ButterstickPlatform,
@@ -275,8 +276,9 @@ def implement(
 
     progress("writing the net list ...")
     platform.prepare(top, name).extract(folder)
-    netlist = folder / f"{name}.il"
+    netlist, script = folder / f"{name}.il", folder / f"{name}.ys"
     netlist.write_text(free_collisions(plain_names(netlist.read_text())))
+    script.write_text(blocks_apart(script.read_text(), netlist.read_text()))
     run_step(_synthesis(name), folder, progress)
     asked = _rewrite_cells(folder / f"{name}.json")
     step = _place_and_route(platform, name, seed, loops=top.has_rings, fixed=bool(asked))
@@ -314,63 +316,6 @@ def implement(
     _publish(out / f"{name}.json", json.dumps(result.as_dict(), indent=2) + "\n")
     _publish(out / f"{name}.txt", result.text())
     return result
-
-
-def plain_names(netlist: str) -> str:
-    """Take the brackets out of names.
-
-    Amaranth names the elements of an array ``samples[3]``; on the way back from logic synthesis
-    Yosys 0.70 takes that for bit 3 of ``samples``, and aborts when widths differ.
-
-    Parameters
-    ----------
-    netlist : str
-        Net list in RTLIL, where a name is a word that begins with a backslash, and the bits
-        that are selected from it stand apart.
-
-    Returns
-    -------
-    str
-        The same with ``samples.3``.
-    """
-    return re.sub(r"(?<=\s\\)\S+", lambda name: re.sub(r"\[(\d+)\]", r".\1", name[0]), netlist)
-
-
-def free_collisions(netlist: str) -> str:
-    """Leave open what a memory gives when it is read and written at one address in one cycle.
-
-    No memory of the terminals relies on it, and the logic that would define it stands between
-    the block RAM and its output register.
-
-    Parameters
-    ----------
-    netlist : str
-        Net list in RTLIL.
-
-    Returns
-    -------
-    str
-        The same with COLLISION_X_MASK set at every clocked read port of a memory that has one
-        write port with the same clock.
-    """
-    return re.sub(r"^module .*?^end$", _free_in_module, netlist, flags=re.M | re.S)
-
-
-def _free_in_module(module: re.Match[str]) -> str:
-    def part(cell: str, name: str) -> str:
-        return re.search(rf"^ *(?:parameter|connect) \\{name} (.*)$", cell, flags=re.M)[1]
-
-    writes = re.findall(r"^ *cell \$memwr_v2 .*?^ *end$", module[0], flags=re.M | re.S)
-    clocks = {part(cell, "MEMID"): part(cell, "CLK") for cell in writes}
-
-    def freed(match: re.Match[str]) -> str:
-        cell = match[0]
-        clocked = part(cell, "CLK_ENABLE") == "1"
-        if not clocked or part(cell, "CLK") != clocks.get(part(cell, "MEMID")):
-            return cell
-        return cell.replace("\\COLLISION_X_MASK 1'0", "\\COLLISION_X_MASK 1'1")
-
-    return re.sub(r"^ *cell \$memrd_v2 .*?^ *end$", freed, module[0], flags=re.M | re.S)
 
 
 def _rewrite_cells(path: Path) -> dict[str, str]:

@@ -8,9 +8,9 @@ import pytest
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Elaboratable, Module, Mux, Signal
 from amaranth.lib import io
 
-from keybeam_boards.bitstream import plain_names
 from keybeam_boards.delay_lines import delay_line_violations, substitute_delay_cells
 from keybeam_boards.ecp5_5g_evn import Ecp55GEvnPlatform
+from keybeam_boards.netlist import plain_names
 from keybeam_boards.toolchain import Step, run_step
 from keybeam_gateware.primitives.ecp5 import SUBSTITUTES, DelayLine, RingPulser
 

@@ -1,6 +1,6 @@
 import pytest
 
-from keybeam_boards.bitstream import plain_names, revision_number
+from keybeam_boards.bitstream import revision_number
 from keybeam_boards.errors import ToolError
 from keybeam_boards.toolchain import Step, run_step
 
@@ -17,12 +17,6 @@ def test_the_complaint_of_a_program_is_passed_on(tmp_path):
     with pytest.raises(ToolError, match=r"packing failed with status 1: .*input file"):
         run_step(step, tmp_path, lines.append)
     assert lines == ["packing ..."]
-
-
-def test_names_lose_their_brackets_and_selections_keep_them():
-    netlist = "wire width 4 \\a.b[3][2].c\nconnect \\x [3:0] { \\y[1] [0] \\z }\n"
-    plain = "wire width 4 \\a.b.3.2.c\nconnect \\x [3:0] { \\y.1 [0] \\z }\n"
-    assert plain_names(netlist) == plain
 
 
 @pytest.mark.parametrize(
