@@ -118,8 +118,12 @@ class Bridge(wiring.Component):
     def _write(self, m: Module, places: Sequence[_Place]) -> None:
         """Gather the words of a register, and strobe it with its highest."""
         width = self.bus.data_width
-        for number in range(max((place.words for place in places), default=0)):
-            having = [place for place in places if place.words > number]
+        last = Signal(width, name="write_last")
+        m.d.sync += last.eq(self._w_data)
+        for place in places:
+            m.d.comb += place.element.w_data.word_select(place.words - 1, width).eq(last)
+        for number in range(max((place.words - 1 for place in places), default=0)):
+            having = [place for place in places if place.words - 1 > number]
             word = Signal(width, name=f"write_{number}")
             with m.If(self._w_stb & self._at([place.start + number for place in having])):
                 m.d.sync += word.eq(self._w_data)

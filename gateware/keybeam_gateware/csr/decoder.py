@@ -1,6 +1,6 @@
 """One register bus spread onto several, with a register stage on the way there and back."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from luna_soc.gateware.vendor.amaranth_soc import csr
@@ -55,17 +55,21 @@ class Decoder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        address, w_data = Signal.like(self.bus.addr), Signal.like(self.bus.w_data)
-        m.d.sync += [address.eq(self.bus.addr), w_data.eq(self.bus.w_data)]
+        w_data = Signal.like(self.bus.w_data)
+        m.d.sync += w_data.eq(self.bus.w_data)
         r_data = 0
-        for window, _, (pattern, _) in self.bus.memory_map.window_patterns():
+        for window, name, (pattern, _) in self.bus.memory_map.window_patterns():
             bus = self._buses[window]
             inside = self.bus.addr.matches(pattern)
+            # Each block has an address of its own, and so its own comparisons: synthesis would
+            # share those of equal addresses across the whole part.
+            address = Signal(len(bus.addr), name=f"address_{'_'.join(map(str, name))}")
             m.d.sync += [
+                address.eq(Mux(inside, self.bus.addr, 0)),
                 bus.r_stb.eq(self.bus.r_stb & inside),
                 bus.w_stb.eq(self.bus.w_stb & inside),
             ]
-            m.d.comb += [bus.addr.eq(address[: len(bus.addr)]), bus.w_data.eq(w_data)]
+            m.d.comb += [bus.addr.eq(address), bus.w_data.eq(w_data)]
             r_data |= bus.r_data
         m.d.sync += self.bus.r_data.eq(r_data)
         return m

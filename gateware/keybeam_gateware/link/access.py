@@ -70,14 +70,20 @@ class RegisterAccess(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         table = Memory(
-            shape=unsigned(2), depth=1 << self.bus.addr_width, init=_permissions(self._memory_map)
+            shape=unsigned(2),
+            depth=1 << self.bus.addr_width,
+            init=_permissions(self._memory_map),
+            attrs={"ram_style": "block"},
         )
         m.submodules.table = table
-        permission = table.read_port()
-        may, outside, write = Signal(2), Signal(), Signal()
+        permission = table.read_port(domain="comb")
+        # The block RAM's two output registers, which have no reset.
+        fetched, may = Signal(2, reset_less=True), Signal(2, reset_less=True)
+        outside, write = Signal(), Signal()
         left = Signal(range(_GATHER_CYCLES + 1))
         result = self.result.payload
         m.d.comb += permission.addr.eq(self.bus.addr)
+        m.d.sync += [fetched.eq(permission.data), may.eq(fetched)]
         m.d.sync += [self.bus.r_stb.eq(0), self.bus.w_stb.eq(0)]
         with m.FSM():
             with m.State("IDLE"):
@@ -94,7 +100,6 @@ class RegisterAccess(wiring.Component):
             with m.State("PERMISSION"):
                 m.next = "LATCH"
             with m.State("LATCH"):
-                m.d.sync += may.eq(permission.data)
                 m.next = "STROBE"
             with m.State("STROBE"):
                 m.d.sync += [

@@ -14,9 +14,35 @@ from keybeam.protocol.numbers import PULSE_INDEX_BITS
 from keybeam_gateware.link.access import ACCESS_REQUEST, ACCESS_RESULT
 from keybeam_gateware.link.answers import AnswerBuffer
 from keybeam_gateware.link.packets import PacketStream
+from keybeam_gateware.state_machine import OneHotMachine
 
 __all__ = ["Commands"]
 
+_PLAIN_STATES = [
+    "KIND",
+    "SEQUENCE",
+    "CLASSIFY",
+    "COMPARE",
+    "DECIDE",
+    "DRAIN",
+    "DRAIN IGNORED",
+    "GATHER REGISTER",
+    "GATHERED REGISTER",
+    "GATHERED ACCESS",
+    "ACCESS",
+    "RESULT",
+    "FILL",
+    "SEND",
+]
+_STATES = [
+    *_PLAIN_STATES,
+    "GATHER INDEX",
+    "GATHERED INDEX",
+    "LOOKUP",
+    "SYMBOL",
+    "PAYLOAD",
+    "SETTLE",
+]
 _HEAD = 2
 _INDEX_BYTES = PULSE_INDEX_BITS // 8
 _REQUEST_FLAGS = data.StructLayout(
@@ -109,8 +135,8 @@ class Commands(wiring.Component):
         last_kind, last_sequence, remembered = Signal(8), Signal(8), Signal()
         # What follows: the byte taken in the cycle before is shifted in at the top.
         body, latest, arrives = Signal(PULSE_INDEX_BITS), Signal(8), Signal()
-        # The start of an answer on its way into the buffer, and how many bytes of it are left.
-        head, head_left = Signal(64), Signal(range(9))
+        # The start of an answer on its way into the buffer, and a one for each byte that is left.
+        head, head_left = Signal(64), Signal(8)
         consumed, repeated = Signal(), Signal()
         settle = Signal(range(_PAYLOAD_SETTLE))
         index_place = Signal(range(_INDEX_BYTES))
@@ -122,8 +148,8 @@ class Commands(wiring.Component):
         fits = self._classify(m, kind)
         byte = self.frame.payload
         access = self.request.payload
-        # Two bytes for a read, six for a write.
-        m.d.comb += [
+        # Two bytes for a read, six for a write; they stand still before they are asked for.
+        m.d.sync += [
             access.write.eq(kind == FrameKind.REGISTER_WRITE),
             access.address.eq(Mux(access.write, body[16:32], body[48:])),
             access.value.eq(body[32:]),
@@ -137,143 +163,146 @@ class Commands(wiring.Component):
             return self.frame.valid
 
         starts, plains = Signal(_STARTS), []
-        m.d.sync += [latest.eq(byte.data), arrives.eq(0)]
+        starting = Signal()
+        m.d.sync += [latest.eq(byte.data), arrives.eq(0), starts.eq(0), starting.eq(0)]
         with m.If(arrives):
             m.d.sync += body.eq(Cat(body[8:], latest))
 
         def begin(answer_kind, *fields):
-            """Answer with these fields, as they are when the buffer is filled."""
-            m.d.sync += starts[len(plains)].eq(1)
+            """Answer with these fields, as they are in the next cycle."""
+            m.d.sync += [starts[len(plains)].eq(1), starting.eq(1)]
             plains.append(Cat(Const(answer_kind, 8), sequence, *fields))
 
         def refuse(error):
             begin(FrameKind.REGISTER_ERROR, Const(PAYLOAD_ADDRESS, 16), Const(error, 8))
-            m.next = "DRAIN"
+            machine.go("DRAIN")
 
-        with m.FSM():
-            with m.State("KIND"):
-                m.d.sync += kind.eq(byte.data)
-                with m.If(take()):
-                    m.next = "SEQUENCE"
-            with m.State("SEQUENCE"):
-                m.d.sync += sequence.eq(byte.data)
-                with m.If(take()):
-                    m.next = "CLASSIFY"
-            with m.State("CLASSIFY"):
-                m.next = "COMPARE"
-            with m.State("COMPARE"):
-                same = (kind == last_kind) & (sequence == last_sequence)
-                m.d.sync += repeated.eq(same & remembered)
-                m.next = "DECIDE"
-            with m.State("DECIDE"):
-                with m.If(kind[7]):
-                    m.d.comb += self.ignored.eq(1)
-                    m.next = "DRAIN IGNORED"
-                with m.Elif(repeated):
-                    m.next = "DRAIN"
-                with m.Elif(fits.register):
-                    m.next = "GATHER REGISTER"
-                if self._streams:
-                    with m.Elif(fits.lookup):
-                        begin(FrameKind.LOOKUP_ANSWER)
-                        m.next = "FILL"
-                    with m.Elif(fits.payload):
-                        m.next = "PAYLOAD"
-                    with m.Elif(fits.no_room):
-                        refuse(LinkError.NO_ROOM)
-                with m.Elif(fits.malformed):
-                    refuse(LinkError.MALFORMED)
-                with m.Else():
-                    refuse(LinkError.UNSUPPORTED)
-            with m.State("DRAIN"):
-                with m.If(consumed):
-                    m.next = "FILL"
-                with m.Else():
-                    take()
-            with m.State("DRAIN IGNORED"):
-                with m.If(consumed):
-                    m.next = "KIND"
-                with m.Else():
-                    take()
+        machine = OneHotMachine(m, _STATES if self._streams else _PLAIN_STATES)
 
-            with m.State("GATHER REGISTER"), m.If(take() & byte.last):
-                m.next = "GATHERED REGISTER"
-            with m.State("GATHERED REGISTER"):
-                m.next = "ACCESS"
-            with m.State("ACCESS"):
-                m.d.comb += self.request.valid.eq(1)
-                with m.If(self.request.ready):
-                    m.next = "RESULT"
-            with m.State("RESULT"):
-                m.d.comb += self.result.ready.eq(1)
-                with m.If(self.result.valid):
-                    address = access.address
-                    with m.If(self.result.payload.error == 0):
-                        begin(FrameKind.REGISTER_VALUE, address, self.result.payload.value)
-                    with m.Else():
-                        begin(FrameKind.REGISTER_ERROR, address, self.result.payload.error)
-                    m.next = "FILL"
-
-            with m.State("FILL"):
-                m.d.comb += [buffer.byte.eq(head[:8]), buffer.append.eq(head_left != 0)]
-                with m.If(starts.any()):
-                    m.d.sync += starts.eq(0)  # the head is there in the next cycle
-                with m.Elif(head_left != 0):
-                    m.d.sync += head_left.eq(head_left - 1)
-                with m.Else():
-                    m.next = "SEND"
-                    if self._streams:
-                        with m.If(~consumed):  # a look-up with more indices
-                            m.next = "GATHER INDEX"
-            with m.State("SEND"):
-                m.d.comb += buffer.send.eq(1)
-                with m.If(buffer.sent):
-                    m.d.sync += [
-                        last_kind.eq(kind),
-                        last_sequence.eq(sequence),
-                        remembered.eq(kind != FrameKind.REGISTER_READ),
-                    ]
-                    m.next = "KIND"
-
+        with machine.state("KIND"):
+            m.d.sync += kind.eq(byte.data)
+            with m.If(take()):
+                machine.go("SEQUENCE")
+        with machine.state("SEQUENCE"):
+            m.d.sync += sequence.eq(byte.data)
+            with m.If(take()):
+                machine.go("CLASSIFY")
+        with machine.state("CLASSIFY"):
+            machine.go("COMPARE")
+        with machine.state("COMPARE"):
+            same = (kind == last_kind) & (sequence == last_sequence)
+            m.d.sync += repeated.eq(same & remembered)
+            machine.go("DECIDE")
+        with machine.state("DECIDE"):
+            with m.If(kind[7]):
+                m.d.comb += self.ignored.eq(1)
+                machine.go("DRAIN IGNORED")
+            with m.Elif(repeated):
+                machine.go("DRAIN")
+            with m.Elif(fits.register):
+                machine.go("GATHER REGISTER")
             if self._streams:
-                with m.State("GATHER INDEX"), m.If(take()):
-                    m.d.sync += index_place.eq(index_place + 1)
-                    with m.If(index_place == _INDEX_BYTES - 1):
-                        m.next = "GATHERED INDEX"
-                with m.State("GATHERED INDEX"):
-                    m.next = "LOOKUP"
-                with m.State("LOOKUP"):
-                    m.d.comb += [self.lookup.valid.eq(1), self.lookup.payload.eq(body)]
-                    with m.If(self.lookup.ready):
-                        m.next = "SYMBOL"
-                with m.State("SYMBOL"):
-                    m.d.comb += [buffer.byte.eq(symbol), buffer.append.eq(symbol_there)]
-                    with m.If(symbol_there):
-                        m.d.sync += symbol_there.eq(0)
-                        m.next = "FILL"
-                with m.State("PAYLOAD"):
-                    m.d.comb += [
-                        self.payload.payload.eq(byte.data),
-                        self.payload.valid.eq(self.frame.valid),
-                        self.frame.ready.eq(self.payload.ready),
-                    ]
-                    m.d.sync += settle.eq(_PAYLOAD_SETTLE - 1)
-                    with m.If(self.frame.valid & self.frame.ready & byte.last):
-                        m.d.sync += consumed.eq(1)
-                        m.next = "SETTLE"
-                with m.State("SETTLE"):
-                    m.d.sync += settle.eq(settle - 1)
-                    with m.If(settle == 0):
-                        begin(
-                            FrameKind.REGISTER_VALUE,
-                            Const(PAYLOAD_ADDRESS, 16),
-                            self.payload_free,
-                            Const(0, 16),
-                        )
-                        m.next = "FILL"
-        m.d.sync += head.eq(head >> 8)
+                with m.Elif(fits.lookup):
+                    begin(FrameKind.LOOKUP_ANSWER)
+                    machine.go("FILL")
+                with m.Elif(fits.payload):
+                    machine.go("PAYLOAD")
+                with m.Elif(fits.no_room):
+                    refuse(LinkError.NO_ROOM)
+            with m.Elif(fits.malformed):
+                refuse(LinkError.MALFORMED)
+            with m.Else():
+                refuse(LinkError.UNSUPPORTED)
+        with machine.state("DRAIN"):
+            with m.If(consumed):
+                machine.go("FILL")
+            with m.Else():
+                take()
+        with machine.state("DRAIN IGNORED"):
+            with m.If(consumed):
+                machine.go("KIND")
+            with m.Else():
+                take()
+
+        with machine.state("GATHER REGISTER"), m.If(take() & byte.last):
+            machine.go("GATHERED REGISTER")
+        with machine.state("GATHERED REGISTER"):
+            machine.go("GATHERED ACCESS")
+        with machine.state("GATHERED ACCESS"):
+            machine.go("ACCESS")
+        with machine.state("ACCESS"):
+            m.d.comb += self.request.valid.eq(1)
+            with m.If(self.request.ready):
+                machine.go("RESULT")
+        with machine.state("RESULT"):
+            m.d.comb += self.result.ready.eq(1)
+            with m.If(self.result.valid):
+                address = access.address
+                with m.If(self.result.payload.error == 0):
+                    begin(FrameKind.REGISTER_VALUE, address, self.result.payload.value)
+                with m.Else():
+                    begin(FrameKind.REGISTER_ERROR, address, self.result.payload.error)
+                machine.go("FILL")
+
+        with machine.state("FILL"):
+            m.d.comb += [buffer.byte.eq(head[:8]), buffer.append.eq(head_left[0])]
+            m.d.sync += [head.eq(head >> 8), head_left.eq(head_left >> 1)]
+            with m.If(~starting & ~head_left[0]):
+                # A look-up may have more indices.
+                with m.If(consumed if self._streams else 1):
+                    machine.go("SEND")
+                if self._streams:
+                    with m.Else():
+                        machine.go("GATHER INDEX")
+        with machine.state("SEND"):
+            m.d.comb += buffer.send.eq(1)
+            with m.If(buffer.sent):
+                m.d.sync += [
+                    last_kind.eq(kind),
+                    last_sequence.eq(sequence),
+                    remembered.eq(kind != FrameKind.REGISTER_READ),
+                ]
+                machine.go("KIND")
+
+        if self._streams:
+            with machine.state("GATHER INDEX"), m.If(take()):
+                m.d.sync += index_place.eq(index_place + 1)
+                with m.If(index_place == _INDEX_BYTES - 1):
+                    machine.go("GATHERED INDEX")
+            with machine.state("GATHERED INDEX"):
+                machine.go("LOOKUP")
+            with machine.state("LOOKUP"):
+                m.d.comb += [self.lookup.valid.eq(1), self.lookup.payload.eq(body)]
+                with m.If(self.lookup.ready):
+                    machine.go("SYMBOL")
+            with machine.state("SYMBOL"):
+                m.d.comb += [buffer.byte.eq(symbol), buffer.append.eq(symbol_there)]
+                with m.If(symbol_there):
+                    m.d.sync += symbol_there.eq(0)
+                    machine.go("FILL")
+            with machine.state("PAYLOAD"):
+                m.d.comb += [
+                    self.payload.payload.eq(byte.data),
+                    self.payload.valid.eq(self.frame.valid),
+                    self.frame.ready.eq(self.payload.ready),
+                ]
+                m.d.sync += settle.eq(_PAYLOAD_SETTLE - 1)
+                with m.If(self.frame.valid & self.payload.ready & byte.last):
+                    m.d.sync += consumed.eq(1)
+                    machine.go("SETTLE")
+            with machine.state("SETTLE"):
+                m.d.sync += settle.eq(settle - 1)
+                with m.If(settle == 0):
+                    begin(
+                        FrameKind.REGISTER_VALUE,
+                        Const(PAYLOAD_ADDRESS, 16),
+                        self.payload_free,
+                        Const(0, 16),
+                    )
+                    machine.go("FILL")
+        machine.finish()
         for start, plain in zip(starts, plains, strict=False):
             with m.If(start):
-                m.d.sync += [head.eq(plain), head_left.eq(len(plain) // 8)]
-        m.d.comb += buffer.clear.eq(starts.any())
+                m.d.sync += [head.eq(plain), head_left.eq((1 << len(plain) // 8) - 1)]
+        m.d.comb += buffer.clear.eq(starting)
         return m

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from keybeam.protocol.link import MESSAGE_MAXIMUM, TAGS_MAXIMUM, FrameKind
 from keybeam.protocol.numbers import FRAME_CYCLES, PULSE_INDEX_BITS
 from keybeam.protocol.records import RECORD_BYTES
-from keybeam_gateware.link.access import RegisterAccess
+from keybeam_gateware.link.access import ACCESS_RESULT, RegisterAccess
 from keybeam_gateware.link.cobs import CobsDecoder, CobsEncoder
 from keybeam_gateware.link.commands import Commands
 from keybeam_gateware.link.framing import FrameChecker, FrameSealer
@@ -103,7 +103,9 @@ class Link(wiring.Component):
         m.submodules.commands = commands = Commands(streams=self._transmitter_streams)
         m.submodules.access = access = RegisterAccess(self._memory_map)
         connect(m, commands.request, access.request)
-        connect(m, access.result, commands.result)
+        m.submodules.results = results = RegisterStage(ACCESS_RESULT)
+        connect(m, access.result, results.input)
+        connect(m, results.output, commands.result)
         connect(m, access.bus, flipped(self.bus))
         if self._transmitter_streams:
             m.submodules.indices = indices = RegisterStage(unsigned(PULSE_INDEX_BITS))
