@@ -21,6 +21,10 @@ class StreamBuffer(wiring.Component):
         The item behind the one that is offered.
     spare_valid : Signal
         There is one.
+    moves : Signal
+        What is offered next is `following`, if `following_valid`; else the same as now.
+    following, following_valid : Signal
+        The item that comes next, before `clear`.
 
     Members
     -------
@@ -36,6 +40,8 @@ class StreamBuffer(wiring.Component):
 
     def __init__(self, shape) -> None:
         self.spare, self.spare_valid = Signal(shape), Signal()
+        self.moves = Signal()
+        self.following, self.following_valid = Signal(shape), Signal()
         super().__init__(
             {
                 "input": In(stream.Signature(shape)),
@@ -48,18 +54,20 @@ class StreamBuffer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         offered = self.output
-        accept, moves = Signal(), Signal()
+        accept = Signal()
         m.d.comb += [
             self.input.ready.eq(~self.spare_valid),
             accept.eq(self.input.valid & ~self.spare_valid & ~self.flush),
-            moves.eq(offered.ready | ~offered.valid),
+            self.moves.eq(offered.ready | ~offered.valid),
+            self.following.eq(Mux(self.spare_valid, self.spare, self.input.payload)),
+            self.following_valid.eq((self.spare_valid & ~self.flush) | accept),
         ]
         with m.If(~self.spare_valid):
             m.d.sync += self.spare.eq(self.input.payload)
-        with m.If(moves):
+        with m.If(self.moves):
             m.d.sync += [
-                offered.payload.eq(Mux(self.spare_valid, self.spare, self.input.payload)),
-                offered.valid.eq((self.spare_valid & ~self.flush) | accept),
+                offered.payload.eq(self.following),
+                offered.valid.eq(self.following_valid),
                 self.spare_valid.eq(0),
             ]
         with m.Else():

@@ -3,10 +3,11 @@
 from amaranth import DomainRenamer, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.fifo import AsyncFIFO, SyncFIFO, SyncFIFOBuffered
+from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from keybeam_gateware.memory.crossing import Crossing
 from keybeam_gateware.memory.native import NativePort
 from keybeam_gateware.transmitter.log.memory_port import WORD_BITS, MemoryPort
 
@@ -20,7 +21,6 @@ _WAITING = 128
 """Writes and reads that can wait for the memory besides: a refresh of 2 µs keeps 40 waiting."""
 _WRITES = 32
 """Writes whose command the core took and whose data it has not asked for yet, at most."""
-_ANSWERS = 4
 
 
 class LineBridge(wiring.Component):
@@ -71,23 +71,20 @@ class LineBridge(wiring.Component):
 
     def _take(self, m, layout):
         """Let writes and reads cross, a write first; gives them in ``dram``."""
-        m.submodules.crossing = crossing = AsyncFIFO(
-            width=layout.size, depth=_CROSSING, r_domain="dram", w_domain="sync"
-        )
+        m.submodules.crossing = crossing = Crossing(layout, depth=_CROSSING)
         port, write, read = self.port, self.port.write, self.port.read
         for name, source in ("initialised", self.initialised), ("passed", self.passed):
             m.submodules[f"{name}_here"] = FFSynchronizer(source, getattr(port, name))
-        room, request = Signal(), Signal(layout)
+        room, request = Signal(), crossing.word
         # Registered, so that the log's decisions do not wait for the crossing's.
         m.d.sync += [
-            room.eq(port.passed & (crossing.w_level <= _CROSSING - _MARGIN)),
-            crossing.w_en.eq(room & (write.enable | read.enable)),
+            room.eq(port.passed & (crossing.level <= _CROSSING - _MARGIN)),
+            crossing.write.eq(room & (write.enable | read.enable)),
             request.write.eq(write.enable),
             request.address.eq(Mux(write.enable, write.address, read.address)),
             request.line.eq(write.line),
         ]
         m.d.comb += [
-            crossing.w_data.eq(request),
             write.taken.eq(room),
             read.taken.eq(room & ~write.enable),
         ]
@@ -100,9 +97,9 @@ class LineBridge(wiring.Component):
         m.submodules.waiting = waiting
         valid, ready, request = Signal(), Signal(), Signal(layout)
         m.d.comb += [
-            waiting.w_data.eq(crossing.r_data),
-            waiting.w_en.eq(crossing.r_rdy),
-            crossing.r_en.eq(waiting.w_rdy),
+            waiting.w_data.eq(crossing.output.payload),
+            waiting.w_en.eq(crossing.output.valid),
+            crossing.output.ready.eq(waiting.w_rdy),
             waiting.r_en.eq(ready | ~valid),
         ]
         with m.If(ready | ~valid):
@@ -129,15 +126,17 @@ class LineBridge(wiring.Component):
         ]
 
     def _answer(self, m):
+        """Hold the line of the one read under way, and let word of it cross."""
         native, read = self.native, self.port.read
-        m.submodules.answers = answers = AsyncFIFO(
-            width=self._line_bits, depth=_ANSWERS, r_domain="sync", w_domain="dram"
-        )
-        m.d.comb += [
-            answers.w_en.eq(native.read.valid),
-            answers.w_data.eq(native.read.payload),
-            native.read.ready.eq(1),
-            answers.r_en.eq(1),
+        line, turn = Signal(self._line_bits), Signal()
+        m.d.comb += native.read.ready.eq(1)
+        with m.If(native.read.valid):
+            m.d.dram += [line.eq(native.read.payload), turn.eq(~turn)]
+        turn_here, turn_before = Signal(), Signal()
+        m.submodules.turn_here = FFSynchronizer(turn, turn_here)
+        # The line stands still by the time that its turn is seen, and until the next read.
+        m.d.sync += [
+            turn_before.eq(turn_here),
+            read.answered.eq(turn_here ^ turn_before),
+            read.line.eq(line),
         ]
-        # The crossing is at the memory's pins, and the log is elsewhere.
-        m.d.sync += [read.answered.eq(answers.r_rdy), read.line.eq(answers.r_data)]

@@ -150,7 +150,7 @@ class RandomSource(wiring.Component):
         connect(m, fifo.output, waiting.input)
         connect(m, waiting.output, gearbox.input)
         connect(m, gearbox.output, offered.input)
-        self._judge(m, sources, origin, offered.output)
+        self._judge(m, sources, origin, offered)
         self._count(m, pulse_index, origin, fifo, level)
         return m
 
@@ -236,6 +236,7 @@ class RandomSource(wiring.Component):
         """Say whether bits are fit for keys, and stop them on an alarm."""
         status = self._registers.status.f
         stopped, released, injecting, coming = Signal(), Signal(), Signal(), Signal()
+        next_valid, next_live = Signal(), Signal()
         used = Signal(len(RandomOrigin))
         with m.Switch(origin.in_use):
             for number, names in _SOURCES_OF_ORIGIN.items():
@@ -252,12 +253,15 @@ class RandomSource(wiring.Component):
                 m.d.sync += released.eq(0)
         m.d.sync += [
             self.alarm.eq(stopped),
-            injecting.eq(Cat(source.injecting for source in sources.values()).any()),
-            coming.eq(released & ~origin.flush),
+            # What is offered next is known a cycle before, and so is whether it is fit.
+            self.live.eq(Mux(next_valid, next_live, coming) & ~injecting),
         ]
         m.d.comb += [
+            injecting.eq(Cat(source.injecting for source in sources.values()).any()),
+            coming.eq(released & ~origin.flush),
+            next_valid.eq(Mux(offered.moves, offered.following_valid, 1)),
+            next_live.eq(Mux(offered.moves, offered.following.live, offered.output.payload.live)),
             origin.stop.eq(self.alarm),
-            self.live.eq(Mux(offered.valid, offered.payload.live, coming) & ~injecting),
             status.origin.r_data.eq(origin.in_use),
             status.live.r_data.eq(self.live),
             status.alarm.r_data.eq(self.alarm),

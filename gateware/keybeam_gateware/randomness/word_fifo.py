@@ -44,7 +44,7 @@ class WordFifo(wiring.Component):
     output : Out(stream.Signature(shape))
         The oldest word, from registers. It is withdrawn by `clear`.
     level : Out(range(depth + 1))
-        Words held.
+        Words held a cycle ago.
     dropped : Out(1)
         The word that arrives in this cycle finds no room.
     """
@@ -57,11 +57,15 @@ class WordFifo(wiring.Component):
         # Registers that a proof has to see.
         self._write_address, self._read_address = (Signal(exact_log2(depth)) for _ in range(2))
         self._stored = Signal(range(depth + 1))
+        self._entered_word = Signal(shape, reset_less=True)
+        self._entered, self._left = Signal(), Signal()
         self._some, self._room = Signal(), Signal()
         self._fetched, self._nearer = (Signal(shape, reset_less=True) for _ in range(2))
         self._fetched_valid, self._nearer_valid = Signal(), Signal()
         self._queue = [Signal(shape, name=f"queue_{place}") for place in range(_QUEUE)]
-        self._waiting, self._outstanding = (Signal(range(_QUEUE + 1)) for _ in range(2))
+        # One bit for each place of the queue that holds a word, the nearest lowest.
+        self._holding = Signal(_QUEUE)
+        self._outstanding = Signal(range(_QUEUE + 1))
         super().__init__(
             {
                 "word": In(shape),
@@ -83,24 +87,27 @@ class WordFifo(wiring.Component):
             # Whether or not all is dropped in this cycle.
             accept.eq(self.arrives & self._room),
             self.dropped.eq(self.arrives & ~self._room & ~self.clear),
-            write.en.eq(accept),
+            write.en.eq(self._entered),
             write.addr.eq(self._write_address),
-            write.data.eq(self.word),
+            write.data.eq(self._entered_word),
             read.addr.eq(self._read_address),
             fetch.eq(self._some & (self._outstanding < _QUEUE)),
             taken.eq(self.output.valid & self.output.ready),
         ]
-        # Neither flag looks at what happens in its own cycle, and so each leaves a word of margin.
-        limit = self._depth - 1
+        # The level is that of a cycle ago, and the flag does not look at what happens in its own.
+        limit = self._depth - 2
         half = Signal()
         m.d.sync += [
             half.eq(self.half),
-            self._room.eq((self.level < limit) & ~(half & (self.level >= self._depth // 2 - 1))),
+            self._room.eq((self.level < limit) & ~(half & (self.level >= self._depth // 2 - 2))),
             self._some.eq((self._stored > 1) | ((self._stored == 1) & ~fetch)),
-            self._write_address.eq(self._write_address + accept),
+            self._entered.eq(accept),
+            self._entered_word.eq(self.word),
+            self._left.eq(taken),
+            self._write_address.eq(self._write_address + self._entered),
             self._read_address.eq(self._read_address + fetch),
-            self._stored.eq(self._stored + _difference(accept, fetch)),
-            self.level.eq(self.level + _difference(accept, taken)),
+            self._stored.eq(self._stored + _difference(self._entered, fetch)),
+            self.level.eq(self.level + _difference(self._entered, self._left)),
             self._outstanding.eq(self._outstanding + _difference(fetch, taken)),
             self._fetched.eq(read.data),
             self._fetched_valid.eq(fetch),
@@ -112,6 +119,8 @@ class WordFifo(wiring.Component):
             m.d.sync += [
                 register.eq(0)
                 for register in (
+                    self._entered,
+                    self._left,
                     self._write_address,
                     self._read_address,
                     self._stored,
@@ -120,19 +129,22 @@ class WordFifo(wiring.Component):
                     self._outstanding,
                     self._fetched_valid,
                     self._nearer_valid,
-                    self._waiting,
+                    self._holding,
                 )
             ]
         return m
 
     def _queue_up(self, m, taken):
         """Put what comes from the memory behind the words that wait for being taken."""
-        arrives, waiting, queue = self._nearer_valid, self._waiting, self._queue
-        m.d.comb += [self.output.valid.eq(waiting != 0), self.output.payload.eq(queue[0])]
-        m.d.sync += waiting.eq(waiting + _difference(arrives, taken))
+        arrives, holding, queue = self._nearer_valid, self._holding, self._queue
+        m.d.comb += [self.output.valid.eq(holding[0]), self.output.payload.eq(queue[0])]
+        with m.If(arrives & ~taken):
+            m.d.sync += holding.eq(Cat(1, holding))
+        with m.Elif(taken & ~arrives):
+            m.d.sync += holding.eq(holding[1:])
+        left = Mux(taken, holding[1:], holding)
         for place in range(_QUEUE):
-            is_next = waiting == Mux(taken, place + 1, place)
-            with m.If(arrives & is_next):
+            with m.If(arrives & ~left[place] & (left[place - 1] if place else 1)):
                 m.d.sync += queue[place].eq(self._nearer)
             if place + 1 < _QUEUE:
                 with m.Elif(taken):

@@ -91,9 +91,9 @@ class TellsTheTruth(Elaboratable):
         other = "ab".replace(name, "")
         words = [following.output.payload, following.spare]
         valid = [following.output.valid, following.spare_valid]
-        words += [queue._fetched, queue._nearer, *queue._queue]
-        valid += [queue._fetched_valid, queue._nearer_valid]
-        valid += [queue._waiting > place for place in range(len(queue._queue))]
+        words += [queue._entered_word, queue._fetched, queue._nearer, *queue._queue]
+        valid += [queue._entered, queue._fetched_valid, queue._nearer_valid]
+        valid += list(queue._holding)
         for address, port in enumerate(self._rows[name]):
             offset = Signal(range(depth), name=f"offset_{name}_{address}")
             m.d.comb += [port.addr.eq(address), offset.eq(address - queue._read_address)]
@@ -107,13 +107,15 @@ class TellsTheTruth(Elaboratable):
         bits = len(queue._read_address)
         m.d.comb += [
             Assert(stored[:bits] == (queue._write_address - queue._read_address)[:bits]),
-            Assert(queue.level == stored + queue._outstanding),
-            Assert(queue.level <= depth),
-            Assert(~queue._room | (queue.level < depth)),
+            Assert(queue.level == stored + queue._outstanding + queue._left),
+            Assert(queue.level + queue._entered <= depth),
+            Assert(~queue._room | (queue.level + queue._entered < depth)),
             Assert(~queue._some | (stored != 0)),
             Assert(queue._outstanding <= len(queue._queue)),
+            Assert((queue._holding & (queue._holding + 1)) == 0),
             Assert(
-                queue._outstanding == queue._waiting + queue._nearer_valid + queue._fetched_valid
+                queue._outstanding
+                == sum(queue._holding) + queue._nearer_valid + queue._fetched_valid
             ),
         ]
 

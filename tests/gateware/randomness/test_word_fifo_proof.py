@@ -40,19 +40,20 @@ class InOrder(Elaboratable):
             entered.eq(entered + accepted),
             left.eq(Mux(fifo.clear, entered, left + taken)),
         ]
-        held = Signal(NUMBER_BITS)
+        held, held_before = Signal(NUMBER_BITS), Signal(NUMBER_BITS)
+        m.d.sync += held_before.eq(Mux(fifo.clear, 0, held))
         m.d.comb += [
             held.eq(entered - left),
-            Assert(fifo.level == held),
-            Assert(fifo.level <= DEPTH),
+            Assert(fifo.level == held_before),
+            Assert(held <= DEPTH),
             Assert(~fifo.output.valid | (fifo.output.payload == left)),
             Assert(~fifo.output.valid | (fifo.level != 0)),
             Cover(fifo.level == DEPTH),
             Cover(fifo.dropped & fifo.output.valid),
         ]
         self._room(m, fifo)
-        self._promptness(m, fifo)
-        self._inside(m, fifo, rows, left)
+        self._promptness(m, fifo, held)
+        self._inside(m, fifo, rows, left, held)
         return m
 
     def _room(self, m, fifo):
@@ -61,43 +62,57 @@ class InOrder(Elaboratable):
         m.d.sync += [half_before.eq(half_before << 1 | fifo.half), settled.eq(~fifo.clear)]
         m.d.comb += Assert(
             ~(fifo.dropped & settled)
-            | (fifo.level >= DEPTH - 2)
-            | (half_before[1] & (fifo.level >= DEPTH // 2 - 2))
+            | (fifo.level >= DEPTH - 3)
+            | (half_before[1] & (fifo.level >= DEPTH // 2 - 3))
         )
 
-    def _promptness(self, m, fifo):
+    def _promptness(self, m, fifo, held):
         """A word that is held comes out some cycles later."""
         waited = Signal(4)
-        with m.If(fifo.output.valid | (fifo.level == 0) | fifo.clear):
+        with m.If(fifo.output.valid | (held == 0) | fifo.clear):
             m.d.sync += waited.eq(0)
         with m.Else():
             m.d.sync += waited.eq(waited + 1)
-        m.d.comb += Assert(waited <= 4)
+        m.d.comb += Assert(waited <= 5)
         stages = Signal(3)
-        m.d.comb += stages.eq(
-            Mux(fifo._nearer_valid, 4, Mux(fifo._fetched_valid, 3, Mux(fifo._some, 2, 1)))
-        )
-        m.d.comb += Assert((waited < stages) | (fifo.level == 0) | fifo.output.valid)
+        with m.If(fifo._nearer_valid):
+            m.d.comb += stages.eq(5)
+        with m.Elif(fifo._fetched_valid):
+            m.d.comb += stages.eq(4)
+        with m.Elif(fifo._some):
+            m.d.comb += stages.eq(3)
+        with m.Else():
+            m.d.comb += stages.eq(1 + (fifo._stored != 0))
+        m.d.comb += Assert((waited < stages) | (held == 0) | fifo.output.valid)
 
-    def _inside(self, m, fifo, rows, left):
+    def _inside(self, m, fifo, rows, left, held):
         """What holds inside, without which the induction would begin in states that never are."""
         stored, outstanding = fifo._stored, fifo._outstanding
-        fetched_first = Signal(NUMBER_BITS)
+        fetched_first, newest = Signal(NUMBER_BITS), Signal(NUMBER_BITS)
+        holding = fifo._holding
+        waiting = sum(holding)
         m.d.comb += [
-            fetched_first.eq(left + fifo._waiting + fifo._nearer_valid),
-            Assert(outstanding == fifo._waiting + fifo._nearer_valid + fifo._fetched_valid),
+            Assert((holding & (holding + 1)) == 0),
+            newest.eq(left + stored + outstanding),
+            fetched_first.eq(left + waiting + fifo._nearer_valid),
+            Assert(outstanding == waiting + fifo._nearer_valid + fifo._fetched_valid),
             Assert(outstanding <= len(fifo._queue)),
-            Assert(fifo.level == stored + outstanding),
+            Assert(fifo.level == stored + outstanding + fifo._left),
+            Assert(
+                ~fifo._entered | (fifo._entered_word == (left + stored + outstanding)[:NUMBER_BITS])
+            ),
+            Assert(held == stored + outstanding + fifo._entered),
+            Assert(fifo.level + fifo._entered <= DEPTH),
             Assert(stored[:3] == (fifo._write_address - fifo._read_address)[:3]),
             Assert(~fifo._some | (stored != 0)),
-            Assert(~fifo._room | (fifo.level < DEPTH)),
+            Assert(~fifo._room | (fifo.level + fifo._entered < DEPTH)),
             Assert(~fifo._fetched_valid | (fifo._fetched == fetched_first)),
-            Assert(~fifo._nearer_valid | (fifo._nearer == (left + fifo._waiting)[:NUMBER_BITS])),
+            Assert(~fifo._nearer_valid | (fifo._nearer == (left + waiting)[:NUMBER_BITS])),
         ]
         for place, word in enumerate(fifo._queue):
             expected = Signal(NUMBER_BITS, name=f"expected_queue_{place}")
             m.d.comb += expected.eq(left + place)
-            m.d.comb += Assert((fifo._waiting <= place) | (word == expected))
+            m.d.comb += Assert(~holding[place] | (word == expected))
         for address, row in enumerate(rows):
             offset = Signal(3, name=f"offset_{address}")
             expected = Signal(NUMBER_BITS, name=f"expected_row_{address}")
@@ -120,8 +135,8 @@ def test_words_leave_once_and_in_order_and_the_flags_are_right(tmp_path):
         ("self.level < limit)", "self.level <= self._depth)"),
         ("self._outstanding < _QUEUE)", "self._outstanding <= _QUEUE)"),
         ("((self._stored == 1) & ~fetch)", "(self._stored == 1)"),
-        ("waiting == Mux(taken, place + 1, place)", "waiting == place"),
-        ("self._write_address + accept", "self._write_address + self.arrives"),
+        ("left = Mux(taken, holding[1:], holding)", "left = holding"),
+        ("self._entered.eq(accept)", "self._entered.eq(self.arrives)"),
         ("self.dropped.eq(self.arrives & ~self._room & ~self.clear)", "self.dropped.eq(0)"),
     ],
     ids=["full", "queue full", "empty", "moved", "overwritten", "dropped in silence"],

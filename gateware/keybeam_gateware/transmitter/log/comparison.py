@@ -10,7 +10,7 @@ __all__ = ["COMPARISON_LATENCY", "LONGEST_LOG_WORDS", "Comparison"]
 
 _LOW_BITS = WORD_INDEX_BITS // 2
 
-COMPARISON_LATENCY = 3
+COMPARISON_LATENCY = 4
 """Cycles from the inputs of a `Comparison` to its outputs."""
 
 LONGEST_LOG_WORDS = 1 << _LOW_BITS
@@ -20,7 +20,8 @@ LONGEST_LOG_WORDS = 1 << _LOW_BITS
 class Comparison(wiring.Component):
     """Tells whether ``0 <= newest - word < held``, and if not, where the word stands.
 
-    The difference is taken in two halves, each in a cycle of its own.
+    The difference is taken in two halves, each in a cycle of its own, after one in which the
+    indices come from wherever they are.
 
     Members
     -------
@@ -44,12 +45,15 @@ class Comparison(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        word, newest = Signal(WORD_INDEX_BITS), Signal(WORD_INDEX_BITS)
         low = Signal(_LOW_BITS + 1)
         low_later = Signal(_LOW_BITS)
         high, high_later = (Signal(WORD_INDEX_BITS - _LOW_BITS + 1) for _ in range(2))
         m.d.sync += [
-            low.eq(self.newest[:_LOW_BITS] - self.word[:_LOW_BITS]),
-            high.eq(self.newest[_LOW_BITS:] - self.word[_LOW_BITS:]),
+            word.eq(self.word),
+            newest.eq(self.newest),
+            low.eq(newest[:_LOW_BITS] - word[:_LOW_BITS]),
+            high.eq(newest[_LOW_BITS:] - word[_LOW_BITS:]),
             low_later.eq(low),
             high_later.eq(high - low[-1]),
         ]

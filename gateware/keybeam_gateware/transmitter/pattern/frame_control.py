@@ -90,13 +90,13 @@ class FrameControl(wiring.Component):
         cycle = Signal(2)
         m.d.sync += [
             border.eq(self.time.cycle == 0),
+            self.starts.eq((self.time.cycle == 0) & self.time.first),
             running.eq(self.time.running),
             first.eq(self.time.first),
             cycle.eq(self.time.cycle),
             self.begin.eq(border),
             self.running.eq(running),
         ]
-        m.d.comb += self.starts.eq(border & first)
         with m.If(border):
             m.d.sync += [
                 self.settings.mode.eq(self.wanted.mode),

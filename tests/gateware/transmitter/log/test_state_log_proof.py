@@ -100,14 +100,15 @@ class WatchedMarks(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        hit, fetched = Signal(), Signal(MARK_LAYOUT)
+        hit, fetched, nearer = Signal(), Signal(MARK_LAYOUT), Signal(MARK_LAYOUT)
         m.d.comb += hit.eq(self.write & (self.write_frame == self.watched))
         with m.If(hit):
             m.d.sync += self.content.eq(self.write_mark)
         known = (self.read_frame == self.watched) & ~hit
         m.d.sync += [
             fetched.as_value().eq(Mux(known, self.content.as_value(), AnySeq(2))),
-            self.mark.eq(fetched),
+            nearer.eq(fetched),
+            self.mark.eq(nearer),
         ]
         return m
 
