@@ -1,4 +1,4 @@
-"""A state machine with a flip-flop for each state: it is in one of them, and goes where it should."""
+"""A state machine with a flip-flop for each state: in one of them, and going where it should."""
 
 import random
 
@@ -7,6 +7,7 @@ from amaranth.sim import Simulator
 
 from keybeam_gateware.state_machine import OneHotMachine
 
+SEED = 11
 STATES = ["WAIT", "LEFT", "RIGHT HAND"]
 
 
@@ -32,9 +33,9 @@ class Turnstile(Elaboratable):
         return m
 
 
-def test_one_state_at_a_time_and_the_right_one(seed=11):
-    print("seed", seed)
-    generator = random.Random(seed)
+def test_one_state_at_a_time_and_the_right_one():
+    print("seed", SEED)
+    generator = random.Random(SEED)
     turnstile = Turnstile()
     seen = set()
 

@@ -68,7 +68,7 @@ class FrameMarks(wiring.Component):
         return m
 
     def _bank(self, m, number, size, chosen):
-        """Marks of a part of the frames, two cycles after `read_frame`."""
+        """Keep a part of the frames; gives their marks two cycles after `read_frame`."""
         memory = Memory(shape=MARK_LAYOUT, depth=size, init=[], attrs={"no_rw_check": 1})
         m.submodules[f"bank_{number}"] = memory
         write, read = memory.write_port(), memory.read_port(domain="comb")
