@@ -159,7 +159,8 @@ class DataRecovery(wiring.Component):
                         late.eq(after | (opposite & ~from_early)),
                         early.eq(ahead | (opposite & from_early)),
                     ]
-                    with m.If(after | ahead):
+                    # In noise both come at once, which must not favour either.
+                    with m.If(after ^ ahead):
                         m.d.sync += from_early.eq(ahead)
         votes, move_later, move_earlier = Signal(signed(7)), Signal(), Signal()
         upper, lower = Signal(signed(7), init=1), Signal(signed(7), init=-1)

@@ -4,11 +4,10 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
+from keybeam.protocol.downlink import SYNC_REACH_STEP
+
 __all__ = ["LockState", "SyncState"]
 
-REACH_STEP = 2
-"""Bits by which the reach grows with every word missed: more than what 100 ppm make in a frame,
-1.6 bits, and as much as the data recovery may lose on noise."""
 REACH_BITS = 10
 
 
@@ -107,7 +106,7 @@ class LockState(wiring.Component):
                 with m.Else():
                     m.d.sync += [
                         missed.eq(missed + 1),
-                        self.reach.eq(self.reach + REACH_STEP),
+                        self.reach.eq(self.reach + SYNC_REACH_STEP),
                         self.event.eq(1),
                     ]
         with m.If(self.give_up):

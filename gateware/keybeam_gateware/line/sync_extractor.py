@@ -30,7 +30,7 @@ class SyncExtractor(wiring.Component):
     `flywheel_frames` words missed in a row the search begins again.
 
     After a fade the recovered bits are not in step any more. So with every word missed the place
-    in which the next one is looked for grows by two bits to either side; out of its usual place it
+    in which the next one is looked for grows by four bits to either side; out of its usual place it
     must have at most `search_tolerance` wrong bits. One that comes after its frame was reported by
     the flywheel re-aligns only. So every frame is reported once, and a frame counter that
     goes on by one with each event knows after a fade how many have passed.

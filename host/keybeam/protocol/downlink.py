@@ -45,6 +45,7 @@ __all__ = [
     "SHORT_SYNC_WORD",
     "SYNC_BYTES",
     "SYNC_FILL",
+    "SYNC_REACH_STEP",
     "SYNC_WORD",
     "SYNC_ZEROS_MAXIMUM",
     "DownlinkFrame",
@@ -78,6 +79,11 @@ SYNC_FILL = 0x5A5A5A5A
 SYNC_ZEROS_MAXIMUM = 7
 """Zeros with which a sync word may begin at most. It must begin with one at least: the edge to its
 first one, which is there whatever was sent before, gives the word its time."""
+
+SYNC_REACH_STEP = 4
+"""Bits to either side by which a receiver widens, with every sync word that it misses, the place in
+which it looks for the next one: more than the 1.6 bits that 100 ppm make in a frame, and what its
+data recovery may gain or lose on noise."""
 
 SCRAMBLER_TAPS = (14, 15)
 SCRAMBLER_SEED = 0b000_0000_1010_1001

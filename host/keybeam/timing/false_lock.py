@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import comb
 
+from keybeam.protocol.downlink import SYNC_REACH_STEP
 from keybeam.protocol.numbers import FRAME_RATE_HZ, LINE_RATE_HZ
 
 __all__ = ["SyncStatistics", "sync_statistics"]
@@ -85,7 +86,7 @@ def sync_statistics(
     word_bits : int
         Bits of the word that are compared, 32 or 64.
     faded_frames : int
-        Frames of a fade, which widen the place of the next word by two bits to either side each.
+        Frames of a fade, which widen the place of the next word by some bits to either side each.
 
     Returns
     -------
@@ -104,7 +105,7 @@ def sync_statistics(
     missed_search = _more_than(search_tolerance, word_bits, error_rate)
     candidates = LINE_RATE_HZ * random_search
     # Places of all faded frames together, and three with the tolerance of the lock in each.
-    places = 2 * faded_frames * (faded_frames + 1)
+    places = SYNC_REACH_STEP * faded_frames * (faded_frames + 1)
     return SyncStatistics(
         candidates_hz=candidates,
         false_locks_hz=candidates * random_lock**verify_frames,
