@@ -12,6 +12,7 @@ from amaranth.hdl import (
     Signal,
 )
 from amaranth.hdl._ast import AnySeq
+from amaranth.lib import stream
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.fifo import SyncFIFO
 from proofs import assert_proved, assert_reached, assert_refuted, mutated
@@ -21,34 +22,33 @@ from keybeam_gateware.memory import bridge
 BRIDGE = "keybeam_gateware.memory.bridge"
 
 
-class Crossing(Elaboratable):
-    """What may be seen of an asynchronous FIFO from the side that writes.
+class WatchedCrossing(Elaboratable):
+    """What may be seen of the crossing from the side that writes.
 
-    It learns late that words were taken out, so it takes the FIFO for fuller than it is, and its
-    level is a register behind.
+    It learns late that words were taken out, so it takes the crossing for fuller than it is, and
+    its level is a register behind.
     """
 
-    def __init__(self, *, width, depth, r_domain, w_domain):
+    def __init__(self, shape, *, depth):
         self._depth = depth
-        self.w_data, self.r_data = Signal(width), Signal(width)
-        self.w_en, self.w_rdy, self.r_en, self.r_rdy = (Signal() for _ in range(4))
-        self.w_level, self.seen, self.inside = (Signal(range(depth + 1)) for _ in range(3))
+        self.word, self.write = Signal(shape), Signal()
+        self.output = stream.Signature(shape).create()
+        self.level, self.seen, self.inside = (Signal(range(depth + 1)) for _ in range(3))
 
     def elaborate(self, platform):
         m = Module()
-        written, taken = self.w_en & self.w_rdy, self.r_en & self.r_rdy
+        output = self.output
         learned = Signal.like(self.seen)
         m.d.comb += [
-            self.w_rdy.eq(self.seen != self._depth),
-            self.r_rdy.eq((self.inside != 0) & AnySeq(1)),
-            self.r_data.eq(AnySeq(len(self.r_data))),
+            output.valid.eq((self.inside != 0) & AnySeq(1)),
+            output.payload.as_value().eq(AnySeq(len(output.payload.as_value()))),
             learned.eq(AnySeq(len(learned))),
             Assume(learned <= self.seen - self.inside),
         ]
         m.d.sync += [
-            self.inside.eq(self.inside + written - taken),
-            self.seen.eq(self.seen + written - learned),
-            self.w_level.eq(self.seen),
+            self.inside.eq(self.inside + self.write - (output.valid & output.ready)),
+            self.seen.eq(self.seen + self.write - learned),
+            self.level.eq(self.seen),
         ]
         return m
 
@@ -60,13 +60,13 @@ class QueuesProof(Elaboratable):
         self._crossings, self._queues = crossings, queues = [], []
 
         def keep(kind, into):
-            def made(**options):
-                into.append(kind(**options))
+            def made(*arguments, **options):
+                into.append(kind(*arguments, **options))
                 return into[-1]
 
             return made
 
-        monkeypatch.setattr(module, "AsyncFIFO", keep(Crossing, crossings))
+        monkeypatch.setattr(module, "Crossing", keep(WatchedCrossing, crossings))
         monkeypatch.setattr(module, "SyncFIFO", keep(SyncFIFO, queues))
         monkeypatch.setattr(module, "SyncFIFOBuffered", keep(SyncFIFO, queues))
         monkeypatch.setattr(
@@ -98,7 +98,7 @@ class QueuesProof(Elaboratable):
             m.d.comb += inward.eq(AnySeq(len(inward)))
         crossing = self._crossings[0]
         m.d.comb += [
-            Assert(~crossing.w_en | crossing.w_rdy),
+            Assert(~crossing.write | (crossing.seen < 16)),
             Cover(crossing.seen == 12),
             # Only what excludes states that are never reached.
             Assert(crossing.inside <= crossing.seen),
