@@ -15,7 +15,8 @@ __all__ = ["ClockResult", "Place", "WorstPath", "clocks", "places", "utilisation
 _CLOCK_NETS = {
     "sync": re.compile(r"(.*\.)?clk"),
     "dram": re.compile(r"(.*\.)?(dram|sys)_clk"),
-    "reference": re.compile(r"(.*\.)?reference(_clk|_pad\..*)?"),
+    # Supplies are watched by the reference clock, and a net has one name.
+    "reference": re.compile(r"(.*\.)?(reference(_clk|_pad\..*)?|supply_clk)"),
 }
 _PAD = re.compile(r"^Info: pin '(?P<cell>[^']+)' constrained to Bel 'X(\d+)/Y(\d+)/PIO([A-D])'")
 
