@@ -21,7 +21,7 @@ from keybeam_boards.butterstick import ButterstickPlatform
 from keybeam_boards.delay_lines import delay_line_violations, substitute_delay_cells
 from keybeam_boards.ecp5_5g_evn import Ecp55GEvnPlatform
 from keybeam_boards.errors import RuleError, TimingError
-from keybeam_boards.netlist import blocks_apart, free_collisions, plain_names
+from keybeam_boards.netlist import blocks_apart, free_collisions, name_clocks, plain_names
 from keybeam_boards.output_registers import absorb_output_registers
 from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES, SlotRate
 from keybeam_boards.reports import (
@@ -319,11 +319,12 @@ def implement(
 
 
 def _rewrite_cells(path: Path) -> dict[str, str]:
-    """Rewrite a net list: block RAMs use their output registers, delay lines become cells.
+    """Name clocks, let block RAMs use their output registers, and make cells of delay lines.
 
     Gives the cells of delay lines and the places asked for.
     """
     netlist = json.loads(path.read_text())
+    name_clocks(netlist)
     absorb_output_registers(netlist)
     asked = substitute_delay_cells(netlist)
     path.write_text(json.dumps(netlist))

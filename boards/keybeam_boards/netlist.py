@@ -1,8 +1,11 @@
-"""What a net list and the script of its synthesis need before Yosys gets them."""
+"""What net lists, and the script of the synthesis, need on their way through the tools."""
 
 import re
+from typing import Any
 
-__all__ = ["blocks_apart", "free_collisions", "plain_names"]
+from keybeam_boards.reports import CLOCK_NETS
+
+__all__ = ["blocks_apart", "free_collisions", "name_clocks", "plain_names"]
 
 
 def plain_names(netlist: str) -> str:
@@ -108,3 +111,22 @@ _DIVIDED = (["terminal"], ["terminal", "core"], ["terminal", "link"])
 def _is_block(path: list[str]) -> bool:
     inside = path[1:]
     return len(inside) == 1 or inside[:-1] in _DIVIDED
+
+
+def name_clocks(netlist: dict[str, Any]) -> None:
+    """Leave each clock only the name by which a report is to call it.
+
+    A net has a name in each block that it passes, and nextpnr takes the shortest.
+
+    Parameters
+    ----------
+    netlist : dict
+        Net list of Yosys, read from JSON; changed in place.
+    """
+    for module in netlist["modules"].values():
+        names = module["netnames"]
+        for nets in CLOCK_NETS.values():
+            known = {tuple(names[name]["bits"]): name for name in names if nets.fullmatch(name)}
+            for name in [name for name in names if tuple(names[name]["bits"]) in known]:
+                if name != known[tuple(names[name]["bits"])]:
+                    del names[name]

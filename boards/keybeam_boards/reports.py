@@ -8,15 +8,23 @@ from typing import Any
 
 from keybeam_boards.errors import ToolError
 
-__all__ = ["ClockResult", "Place", "WorstPath", "clocks", "places", "utilisation", "worst_paths"]
+__all__ = [
+    "CLOCK_NETS",
+    "ClockResult",
+    "Place",
+    "WorstPath",
+    "clocks",
+    "places",
+    "utilisation",
+    "worst_paths",
+]
 
 # A net has several names, of which nextpnr takes one: that of the domain's clock, with or without
 # its path, or that of the pad's cell.
-_CLOCK_NETS = {
+CLOCK_NETS = {
     "sync": re.compile(r"(.*\.)?clk"),
     "dram": re.compile(r"(.*\.)?(dram|sys)_clk"),
-    # Supplies are watched by the reference clock, and a net has one name.
-    "reference": re.compile(r"(.*\.)?(reference(_clk|_pad\..*)?|supply_clk)"),
+    "reference": re.compile(r"(.*\.)?reference(_clk|_pad\..*)?"),
 }
 _PAD = re.compile(r"^Info: pin '(?P<cell>[^']+)' constrained to Bel 'X(\d+)/Y(\d+)/PIO([A-D])'")
 
@@ -67,7 +75,7 @@ class Place:
 def _domain(net: str) -> str | None:
     """Give the clock domain that a net is the clock of, or None."""
     plain = net.removeprefix("$glbnet$")
-    return next((name for name, nets in _CLOCK_NETS.items() if nets.fullmatch(plain)), None)
+    return next((name for name, nets in CLOCK_NETS.items() if nets.fullmatch(plain)), None)
 
 
 def clocks(report: Mapping[str, Any], required: Mapping[str, Fraction]) -> dict[str, ClockResult]:

@@ -1,6 +1,6 @@
 import pytest
 
-from keybeam_boards.netlist import blocks_apart, plain_names
+from keybeam_boards.netlist import blocks_apart, name_clocks, plain_names
 
 SCRIPT = """read_verilog memory.v
 read_rtlil t.il
@@ -30,3 +30,13 @@ def test_blocks_are_kept_until_they_are_mapped():
 def test_a_script_without_places_is_refused():
     with pytest.raises(ValueError, match="script_after_read"):
         blocks_apart("synth_ecp5 -top t", "")
+
+
+def test_a_clock_keeps_the_name_that_tells_what_it_is():
+    bits = {"i": [5], "clocks.reference_clk": [5], "clk": [7], "terminal.clk": [7], "data": [8, 7]}
+    top = {"netnames": {name: {"bits": places} for name, places in bits.items()}}
+    name_clocks({"modules": {"t": top}})
+    names = set(top["netnames"])
+    assert {"clocks.reference_clk", "data"} <= names
+    assert "i" not in names
+    assert len(names & {"clk", "terminal.clk"}) == 1

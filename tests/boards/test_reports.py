@@ -12,7 +12,7 @@ def report(**nets):
     return {"fmax": {f"$glbnet${net}": figures for net, figures in nets.items()}}
 
 
-@pytest.mark.parametrize("reference", ["clocks.reference_clk", "reference", "supply_clk"])
+@pytest.mark.parametrize("reference", ["clocks.reference_clk", "reference"])
 @pytest.mark.parametrize("sync", ["clk", "clocks.clk"])
 def test_clocks_are_known_by_the_names_that_synthesis_leaves(sync, reference):
     fmax = report(
