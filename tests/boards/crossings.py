@@ -68,7 +68,7 @@ class Crossing(NamedTuple):
     clock: str
     """Clock of the register."""
     reviewed: bool
-    """The register is one of Amaranth's own synchronisers or asynchronous FIFOs."""
+    """The register is one of Amaranth's own synchronisers."""
 
 
 class _Netlist:
@@ -142,14 +142,7 @@ class _Netlist:
                 name = self.clock_name(clock)
                 module = re.sub(r"\d+", "N", self._modules[cell.module_idx])
                 file = Path(cell.src_loc[0]) if cell.src_loc else Path()
-                reviewed = file.parts[-3:] in (
-                    ("amaranth", "lib", "cdc.py"),
-                    ("amaranth", "lib", "fifo.py"),
-                )
-                # The memory of an asynchronous FIFO, beside which its pointer is synchronised.
-                pointer = f"{self._modules[cell.module_idx]}.produce_cdc"
-                if isinstance(cell, _nir.SyncReadPort) and pointer in self._modules:
-                    reviewed = True
+                reviewed = file.parts[-3:] == ("amaranth", "lib", "cdc.py")
                 others = set().union(*(self.sources(net) for net in nets)) - {name}
                 if isinstance(cell, _nir.SyncReadPort):
                     others |= {self.clock_name(clk) for clk in self._writers[cell.memory]} - {name}

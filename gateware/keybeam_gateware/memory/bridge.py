@@ -133,7 +133,7 @@ class LineBridge(wiring.Component):
         with m.If(native.read.valid):
             m.d.dram += [line.eq(native.read.payload), turn.eq(~turn)]
         turn_here, turn_before = Signal(), Signal()
-        m.submodules.turn_here = FFSynchronizer(turn, turn_here)
+        m.submodules.turn_seen = FFSynchronizer(turn, turn_here)
         # The line stands still by the time that its turn is seen, and until the next read.
         m.d.sync += [
             turn_before.eq(turn_here),

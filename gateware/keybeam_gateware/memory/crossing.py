@@ -70,7 +70,7 @@ class Crossing(wiring.Component):
             m.d.sync += [written.eq(written + 1), written_gray.eq(_to_gray((written + 1)[:bits]))]
 
         arrived = Signal(bits)
-        m.submodules.arrived = FFSynchronizer(written_gray, arrived, o_domain="dram")
+        m.submodules.written_there = FFSynchronizer(written_gray, arrived, o_domain="dram")
         following = Signal(bits)
         m.d.comb += [
             self.output.valid.eq(arrived != read_gray),
@@ -81,7 +81,7 @@ class Crossing(wiring.Component):
         m.d.dram += [read_here.eq(following), read_gray.eq(_to_gray(following))]
 
         left, left_count = Signal(bits), Signal(bits)
-        m.submodules.left = FFSynchronizer(read_gray, left)
+        m.submodules.read_back = FFSynchronizer(read_gray, left)
         m.d.sync += [
             left_count.eq(_from_gray(left)),
             self.level.eq((written - left_count)[:bits]),
