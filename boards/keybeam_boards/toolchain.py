@@ -55,6 +55,8 @@ def _program(tool: str) -> str:
 def _complaint(output: str) -> str:
     """Pick the line of a program's output that says why it failed."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
+    # What the tools from PyPI say the first time that they run.
+    lines = [line for line in lines if not line.startswith("Preparing to run yowasp")]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or ["it gave no reason"])[0]
 
