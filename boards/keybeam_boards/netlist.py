@@ -125,8 +125,10 @@ def name_clocks(netlist: dict[str, Any]) -> None:
     """
     for module in netlist["modules"].values():
         names = module["netnames"]
+        chosen: dict[tuple[Any, ...], str] = {}
         for nets in CLOCK_NETS.values():
-            known = {tuple(names[name]["bits"]): name for name in names if nets.fullmatch(name)}
-            for name in [name for name in names if tuple(names[name]["bits"]) in known]:
-                if name != known[tuple(names[name]["bits"])]:
-                    del names[name]
+            for name in filter(nets.fullmatch, names):
+                chosen.setdefault(tuple(names[name]["bits"]), name)
+        for name in list(names):
+            if chosen.get(tuple(names[name]["bits"]), name) != name:
+                del names[name]

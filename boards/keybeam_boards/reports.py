@@ -22,9 +22,10 @@ __all__ = [
 # A net has several names, of which nextpnr takes one: that of the domain's clock, with or without
 # its path, or that of the pad's cell.
 CLOCK_NETS = {
-    "sync": re.compile(r"(.*\.)?clk"),
     "dram": re.compile(r"(.*\.)?(dram|sys)_clk"),
     "reference": re.compile(r"(.*\.)?reference(_clk|_pad\..*)?"),
+    # Last, since a core may call any clock just that.
+    "sync": re.compile(r"(.*\.)?clk"),
 }
 _PAD = re.compile(r"^Info: pin '(?P<cell>[^']+)' constrained to Bel 'X(\d+)/Y(\d+)/PIO([A-D])'")
 
