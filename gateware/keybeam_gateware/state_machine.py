@@ -13,7 +13,7 @@ class OneHotMachine:
 
     What follows a state is decided from the conditions of that state alone, while a machine with
     numbered states mixes all conditions into each bit of the number. With many states that makes
-    the difference between two and eight look-up tables in a row.
+    much deeper logic.
 
     Parameters
     ----------

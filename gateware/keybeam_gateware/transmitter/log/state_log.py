@@ -10,8 +10,8 @@ from keybeam.protocol.symbols import SYMBOLS_PER_WORD
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
 from keybeam_gateware.transmitter.layouts import SENT_LAYOUT, WORD_INDEX_BITS
 from keybeam_gateware.transmitter.log.block_ram import BlockRam
-from keybeam_gateware.transmitter.log.comparison import LONGEST_LOG_WORDS
-from keybeam_gateware.transmitter.log.frame_marks import FrameMarks
+from keybeam_gateware.transmitter.log.comparison import COMPARISON_LATENCY, LONGEST_LOG_WORDS
+from keybeam_gateware.transmitter.log.frame_marks import MARKS_LATENCY, FrameMarks
 from keybeam_gateware.transmitter.log.lines import LinePacker, line_layout
 from keybeam_gateware.transmitter.log.lookup import Lookup
 from keybeam_gateware.transmitter.log.memory_port import MemoryPort
@@ -19,6 +19,9 @@ from keybeam_gateware.transmitter.log.registers import LOG_ADDRESS_BITS, LogBack
 from keybeam_gateware.transmitter.log.window import GUARD_WORDS, Window
 
 __all__ = ["DDR3_LINE_WORDS", "DDR3_USUAL_CYCLES", "LOOKUP_CYCLES", "StateLog"]
+
+# A look-up takes the marks together with the outcome of its comparison.
+assert MARKS_LATENCY <= COMPARISON_LATENCY
 
 DDR3_LINE_WORDS = 8
 """Words of a line of DDR3: a burst of eight transfers of 16 bits."""
