@@ -76,13 +76,22 @@ class LineBridge(wiring.Component):
         for name, source in ("initialised", self.initialised), ("passed", self.passed):
             m.submodules[f"{name}_here"] = FFSynchronizer(source, getattr(port, name))
         room, request = Signal(), crossing.word
-        # Registered, so that the log's decisions do not wait for the crossing's.
+        # Registered before anything is chosen, so that the log's decisions, which come late in
+        # their cycle, do not wait for the crossing's.
+        writes, reads = Signal(), Signal()
+        write_address, read_address = Signal.like(write.address), Signal.like(read.address)
+        line = Signal.like(write.line)
         m.d.sync += [
             room.eq(port.passed & (crossing.level <= _CROSSING - _MARGIN)),
-            crossing.write.eq(room & (write.enable | read.enable)),
-            request.write.eq(write.enable),
-            request.address.eq(Mux(write.enable, write.address, read.address)),
-            request.line.eq(write.line),
+            writes.eq(room & write.enable),
+            reads.eq(room & read.enable),
+            write_address.eq(write.address),
+            read_address.eq(read.address),
+            line.eq(write.line),
+            crossing.write.eq(writes | reads),
+            request.write.eq(writes),
+            request.address.eq(Mux(writes, write_address, read_address)),
+            request.line.eq(line),
         ]
         m.d.comb += [
             write.taken.eq(room),

@@ -54,11 +54,19 @@ class LinePacker(wiring.Component):
         What is sent in this cycle.
     line : Out(line_layout(line_words))
         The line that was completed in the cycle before.
+    restarts : Out(1)
+        In the next cycle `line` shows the first one since the pattern started.
     """
 
     def __init__(self, line_words: int) -> None:
         self._line_words = line_words
-        super().__init__({"sent": In(SENT_LAYOUT), "line": Out(line_layout(line_words))})
+        super().__init__(
+            {
+                "sent": In(SENT_LAYOUT),
+                "line": Out(line_layout(line_words)),
+                "restarts": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -71,6 +79,7 @@ class LinePacker(wiring.Component):
         m.d.comb += [
             begins.eq(place == 0),
             complete.eq(sent.valid & (place == last) & (begins | (whole & ~sent.first))),
+            self.restarts.eq(complete & (sent.first | unseen)),
         ]
         m.d.sync += [
             whole.eq(sent.valid & (begins | (whole & ~sent.first))),

@@ -113,7 +113,7 @@ class StateLog(wiring.Component):
         written, lost = self._write(m, packer.line, memory)
         window = self._window(m, written)
         lookup = self._look_up(m, memory, window)
-        self._mark(m, lookup, packer.line, written, lost)
+        self._mark(m, lookup, packer, memory, written, lost)
         self._report(m, memory, window, lookup)
         self._count(m, written, lost)
         return m
@@ -167,25 +167,31 @@ class StateLog(wiring.Component):
         ]
         return lookup
 
-    def _mark(self, m, lookup, line, written, lost):
+    def _mark(self, m, lookup, packer, memory, written, lost):
         """Mark a frame when it begins, and again when a line of it is lost."""
+        line = packer.line
         # Twice the frames of the memory, since the oldest frame is read in part while the newest
         # one overwrites it.
         m.submodules.marks = marks = FrameMarks(2 * self._frames)
         place_bits, frame_bits = exact_log2(self._line_words), exact_log2(self._frame_words)
-        begins = Signal()
-        m.d.sync += begins.eq((line.word[place_bits:frame_bits] == 0) | line.first)
+        begins, marked, disturbed = Signal(), Signal(), Signal()
         m.d.comb += [
-            marks.write.eq((written.valid & begins) | lost),
+            begins.eq((line.word[place_bits:frame_bits] == 0) | line.first),
+            marked.eq(line.valid & (begins | ~memory.write.taken)),
+        ]
+        # A restart disturbs from the cycle on in which its first line overwrites an old one. It is
+        # told a cycle ahead, so that the look-up has it from a register.
+        m.d.sync += [
+            marks.write.eq(marked),
+            disturbed.eq(packer.restarts | (line.valid & line.first) | marked),
+        ]
+        m.d.comb += [
             marks.write_frame.eq(written.word[frame_bits:]),
             marks.write_mark.not_key.eq(written.not_key),
             marks.write_mark.lost.eq(lost),
             marks.read_frame.eq(lookup.word[frame_bits:]),
             lookup.mark.eq(marks.mark),
-            # A restart from the cycle on in which its first line overwrites an old one.
-            lookup.disturbed.eq(
-                (line.valid & line.first) | (written.valid & written.first) | marks.write
-            ),
+            lookup.disturbed.eq(disturbed),
         ]
 
     def _report(self, m, memory, window, lookup):

@@ -290,8 +290,8 @@ def test_symbols_are_found_at_all(monkeypatch, narrow, tmp_path):
 FAULTS = {
     "a start of the pattern during a look-up is not noticed": (
         f"{LOG}.state_log",
-        "(line.valid & line.first) | (written.valid & written.first) | marks.write",
-        "marks.write & ~written.first",
+        "disturbed.eq(packer.restarts | (line.valid & line.first) | marked)",
+        "disturbed.eq(marked & ~line.first)",
     ),
     "a frame with a loss is not marked": (
         f"{LOG}.state_log",
