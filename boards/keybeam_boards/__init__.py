@@ -1,6 +1,7 @@
 """Boards: platforms, pins, builds and what the tools' reports say."""
 
-from keybeam_boards.bitstream import BOARDS, BuildReport, build
+from keybeam_boards.bitstream import BOARDS, build
+from keybeam_boards.build_report import BuildReport
 from keybeam_boards.errors import BuildError, RuleError, TimingError, ToolError
 
 __all__ = [

@@ -1,12 +1,15 @@
+"""What the command gives the build, and which of several placements is kept."""
+
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
-from keybeam_boards import command
-from keybeam_boards.bitstream import BuildReport
-from keybeam_boards.errors import TimingError
+from keybeam_boards import command, implementation
+from keybeam_boards.build_report import BuildReport
+from keybeam_boards.errors import TimingError, ToolError
 from keybeam_boards.reports import ClockResult
 
 MISSED = BuildReport(
@@ -17,6 +20,7 @@ MISSED = BuildReport(
     timing_device="LFE5UM-85F -8",
     git_revision="0" * 12,
     seed=1,
+    seeds=[],
     bitstream=None,
     timing_met=False,
     clocks={"sync": ClockResult(required_mhz=156.25, achieved_mhz=150.0)},
@@ -27,37 +31,80 @@ MISSED = BuildReport(
 )
 
 
-@pytest.fixture
-def seeds_tried(monkeypatch):
-    """Placement that meets its clock with seed 6 alone."""
-    tried = []
+def test_a_missed_clock_is_an_error_and_reported(monkeypatch):
+    asked = []
 
-    def place(board, role, out, *, seed, progress, slot_rate, lanes):
-        tried.append(seed)
-        if seed != 6:
-            return replace(MISSED, seed=seed)
-        clocks = {"sync": ClockResult(required_mhz=156.25, achieved_mhz=160.0)}
-        return replace(MISSED, seed=seed, timing_met=True, clocks=clocks, bitstream="out.bit")
+    def build(board, role, out, *, seeds, progress, slot_rate, lanes):
+        asked.extend(seeds)
+        return MISSED
 
-    monkeypatch.setattr(command, "build_bitstream", place)
-    return tried
-
-
-def run(*words):
-    return CliRunner().invoke(
-        command.build, ["--board", "ecp5_5g_evn", "--role", "receiver", "--json", *words]
-    )
-
-
-def test_seeds_are_tried_until_the_clock_is_met(seeds_tried):
-    done = run("--seed", "5", "--seeds", "4")
-    assert done.exit_code == 0
-    assert seeds_tried == [5, 6]
-    assert json.loads(done.stdout)["seed"] == 6
-
-
-def test_a_clock_that_no_seed_meets_is_an_error(seeds_tried):
-    done = run("--seed", "1", "--seeds", "2")
-    assert seeds_tried == [1, 2]
+    monkeypatch.setattr(command, "build_bitstream", build)
+    words = ["--board", "ecp5_5g_evn", "--role", "receiver", "--json", "--seed", "5", "--seeds"]
+    done = CliRunner().invoke(command.build, [*words, "3"])
+    assert asked == [5, 6, 7]
     assert isinstance(done.exception, TimingError)
     assert json.loads(done.stdout)["clocks"] == asdict(MISSED)["clocks"]
+
+
+PLACED = {
+    # Seed: achieved frequencies of two clocks, violations.
+    1: (160, 70, []),
+    2: (158, 80, []),
+    3: (200, 74, []),
+    4: (300, 300, ["a lane is wrong"]),
+    5: None,
+}
+
+
+@pytest.fixture
+def placed(monkeypatch):
+    """Placement as in `PLACED`."""
+
+    def place(platform, top, folder, name, seed, asked, progress):
+        if PLACED[seed] is None:
+            raise ToolError("no way through")
+        sync, dram, violations = PLACED[seed]
+        clocks = {"sync": ClockResult(156.25, sync), "dram": ClockResult(75, dram)}
+        return implementation._Placement(seed, clocks, violations, {})
+
+    monkeypatch.setattr(implementation, "_place", place)
+
+    def best(*seeds):
+        said = []
+        nothing = SimpleNamespace()
+        found = implementation._best_placement(
+            nothing, nothing, None, "top", seeds, {}, said.append
+        )
+        return *found, said
+
+    return best
+
+
+def test_the_placement_with_the_fastest_slowest_clock_is_kept(placed):
+    best, results, said = placed(1, 2, 3)
+    assert best.seed == 2
+    assert [one.seed for one in results] == [2, 3, 1]
+    assert [one.timing_met for one in results] == [True, False, False]
+    assert results[0].worst_ratio == 158 / 156.25
+    assert len(said) == 3
+
+
+def test_a_broken_limit_weighs_more_than_any_clock(placed):
+    best, results, _ = placed(4, 1)
+    assert best.seed == 1
+    assert [one.violations for one in results] == [0, 1]
+
+
+def test_a_seed_that_cannot_be_routed_costs_no_other(placed):
+    best, results, said = placed(5, 1)
+    assert best.seed == 1
+    assert results[1].failure == "no way through"
+    assert "seed 5: no way through" in said
+    with pytest.raises(ToolError, match="no way through"):
+        placed(5)
+
+
+def test_no_seed_at_all_is_an_error(placed, monkeypatch):
+    monkeypatch.setitem(PLACED, 1, None)
+    with pytest.raises(ToolError, match="no seed could be placed and routed; no way through"):
+        placed(1, 5)
