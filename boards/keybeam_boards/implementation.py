@@ -18,7 +18,13 @@ from amaranth.build import Platform
 from keybeam_boards.build_report import BuildReport, SeedResult
 from keybeam_boards.delay_lines import delay_line_violations, substitute_delay_cells
 from keybeam_boards.errors import ToolError
-from keybeam_boards.netlist import blocks_apart, free_collisions, name_clocks, plain_names
+from keybeam_boards.netlist import (
+    blocks_apart,
+    fill_fixed_words,
+    free_collisions,
+    name_clocks,
+    plain_names,
+)
 from keybeam_boards.output_registers import absorb_output_registers
 from keybeam_boards.reports import ClockResult, clocks, places, utilisation, worst_paths
 from keybeam_boards.rules import clock_violations, lane_violations, serial_violations
@@ -137,12 +143,13 @@ def _synthesise(
 
 
 def _rewrite_cells(path: Path) -> dict[str, str]:
-    """Name clocks, let block RAMs use their output registers, and make cells of delay lines.
+    """Name clocks, fill words in, let block RAMs register their outputs, make cells of delay lines.
 
     Gives the cells of delay lines and the places asked for.
     """
     netlist = json.loads(path.read_text())
     name_clocks(netlist)
+    fill_fixed_words(netlist)
     absorb_output_registers(netlist)
     asked = substitute_delay_cells(netlist)
     path.write_text(json.dumps(netlist))

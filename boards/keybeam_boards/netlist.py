@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 from keybeam_boards.reports import CLOCK_NETS
+from keybeam_gateware.primitives.fixed_word import FIXED_BIT
 
-__all__ = ["blocks_apart", "free_collisions", "name_clocks", "plain_names"]
+__all__ = ["blocks_apart", "fill_fixed_words", "free_collisions", "name_clocks", "plain_names"]
 
 
 def plain_names(netlist: str) -> str:
@@ -132,3 +133,18 @@ def name_clocks(netlist: dict[str, Any]) -> None:
         for name in list(names):
             if chosen.get(tuple(names[name]["bits"]), name) != name:
                 del names[name]
+
+
+def fill_fixed_words(netlist: dict[str, Any]) -> None:
+    """Put a look-up table without inputs in the place of every bit that the build fixes.
+
+    Parameters
+    ----------
+    netlist : dict
+        Net list of Yosys for an ECP5, read from JSON; changed in place.
+    """
+    for module in netlist["modules"].values():
+        for cell in module["cells"].values():
+            if cell["type"] == FIXED_BIT:
+                bit = int(cell["attributes"]["VALUE"], 2)
+                cell["type"], cell["parameters"] = "LUT4", {"INIT": f"{bit}" * 16}

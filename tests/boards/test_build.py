@@ -9,14 +9,14 @@ import re
 from fractions import Fraction
 
 import pytest
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 from click.testing import CliRunner
 
 from keybeam.cli import main
-from keybeam_boards import reports
+from keybeam_boards import bitstream, reports
 from keybeam_boards.bitstream import BOARDS
 from keybeam_boards.build_report import BuildReport
 from keybeam_boards.command import build
@@ -24,6 +24,7 @@ from keybeam_boards.errors import RuleError, TimingError, ToolError
 from keybeam_boards.rules import lane_violations
 from keybeam_boards.tops import Lane
 from keybeam_gateware import tops
+from keybeam_gateware.primitives.fixed_word import FixedWord
 from keybeam_gateware.randomness import CHIPS_LAYOUT, CHIPS_VALID_LAYOUT
 from keybeam_gateware.transmitter.layouts import LANES_LAYOUT
 from keybeam_gateware.transmitter.pattern import FINE_DELAY_LAYOUT
@@ -50,11 +51,15 @@ class SmallTerminal(wiring.Component):
     uart_rx: In(1)
     uart_tx: Out(1)
 
-    def __init__(self, **options):
+    def __init__(self, *, git_revision, **options):
+        self._revision = FixedWord(32, git_revision)
         super().__init__()
 
     def elaborate(self, platform):
         m = Module()
+        m.submodules.revision = self._revision
+        told = Signal(32)
+        m.d.sync += told.eq(Mux(self.fault, self._revision.word, told.rotate_left(1)))
         m.submodules.line = FFSynchronizer(self.uart_rx, self.uart_tx)
         with m.If(self.ring_valid):
             m.d.sync += self.serial.eq(self.ring + (self.chips.a ^ self.chips.b))
@@ -62,22 +67,44 @@ class SmallTerminal(wiring.Component):
             self.lanes.eq(Cat(self.chips.a, self.chips.b)),
             self.fine_delay.eq(self.serial.replicate(4)),
             self.marker.eq(self.pps & ~self.fault.replicate(4)),
-            self.downlink.eq(self.uplink & self.chip_valid.a.replicate(4)),
+            self.downlink.eq(self.uplink & self.chip_valid.a.replicate(4) ^ told[0].replicate(4)),
         ]
         return m
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def build_at(revision, out, *options):
     """What the command says and writes for the small terminal."""
-    out = tmp_path_factory.mktemp("transmitter")
-    arguments = ["--board", BOARD, "--role", "transmitter", "--out", str(out), "--json"]
-    arguments += ["--seeds", "2"]
+    arguments = ["--board", BOARD, "--role", "transmitter", "--out", str(out), "--json", *options]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tops, "Transmitter", SmallTerminal)
+        patch.setattr(bitstream, "build_revision", lambda: revision)
         outcome = CliRunner().invoke(build, arguments, catch_exceptions=False)
     assert outcome.exit_code == 0, outcome.stderr
     return json.loads(outcome.stdout), out, outcome.stderr
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return build_at("c0ffee11d00d", tmp_path_factory.mktemp("transmitter"), "--seeds", "2")
+
+
+def configuration(built):
+    """Lines of the routed configuration, tables of look-up tables apart."""
+    report, out, _ = built
+    stem = f"{BOARD}_{report['role']}"
+    path = out / f"{stem}.work" / f"{stem}.seed{report['seed']}.config"
+    lines = path.read_text().splitlines()
+    tables = [line for line in lines if re.search(r"\.K[01]\.INIT ", line)]
+    return tables, [line for line in lines if line not in set(tables)]
+
+
+def test_another_revision_changes_nothing_but_the_number(built, tmp_path):
+    other = build_at("0ff1ce5eed00", tmp_path, "--seed", str(built[0]["seed"]))
+    (tables, rest), (other_tables, other_rest) = configuration(built), configuration(other)
+    assert rest == other_rest
+    changed = sum(a != b for a, b in zip(tables, other_tables, strict=True))
+    assert changed == (0xC0FFEE11 ^ 0x0FF1CE5E).bit_count()
+    assert other[0]["clocks"] == built[0]["clocks"]
 
 
 def work(built):
