@@ -15,12 +15,14 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 from click.testing import CliRunner
 
+from keybeam._version import build_revision
 from keybeam.cli import main
 from keybeam_boards import reports
-from keybeam_boards.bitstream import BOARDS
 from keybeam_boards.build_report import BuildReport
 from keybeam_boards.command import build
 from keybeam_boards.errors import RuleError, TimingError, ToolError
+from keybeam_boards.pads import last_column
+from keybeam_boards.platforms import BOARDS
 from keybeam_boards.rules import lane_violations
 from keybeam_boards.tops import Lane
 from keybeam_gateware import tops
@@ -52,6 +54,7 @@ class SmallTerminal(wiring.Component):
 
     def __init__(self, **options):
         super().__init__()
+        self.register_map = {"hash": "0badcafe"}
 
     def elaborate(self, platform):
         m = Module()
@@ -137,6 +140,27 @@ def test_all_lanes_use_the_lane_cells_of_one_side(built):
     assert report["utilisation"]["DCUA"]["used"] == 1
 
 
+def test_every_crossing_is_reported_with_its_primitive(built):
+    report, out, _ = built
+    found = {(one["source"], one["clock"]): one["primitive"] for one in report["crossings"]}
+    assert found == {
+        ("lock of a PLL", "reference"): "two flip-flops in a row",
+        ("pad", "reference"): "two flip-flops in a row",
+        ("pad", "sync"): "FFSynchronizer",
+        ("ring oscillator", "sync"): "FFSynchronizer",
+        ("lock of a SERDES", "sync"): "FFSynchronizer",
+    }
+    text = (out / f"{BOARD}_{report['role']}.txt").read_text()
+    assert "ring oscillator to sync through FFSynchronizer: rings.ring_N_N_sampler" in text
+
+
+def test_report_names_source_and_register_map(built):
+    report, _, _ = built
+    assert report["git_revision"] == build_revision()
+    assert report["map_hash"] == "0badcafe"
+    assert report["delay_lines"] == []
+
+
 def test_rings_go_through_synthesis(built):
     _, out, _ = built
     stem = f"{BOARD}_transmitter"
@@ -183,9 +207,9 @@ def test_a_lane_on_a_slow_pad_is_found_in_real_places(built):
     places = reports.places(log)
     assert len(places) == built[0]["utilisation"]["TRELLIS_IO"]["used"]
     # The reference clock comes in on the top side.
-    lanes = [Lane("reference", False, "LVDS")]
-    (sentence,) = lane_violations(lanes, places, BOARDS[BOARD].last_column)
-    assert "reference is on the top or the bottom" in sentence
+    lanes = [Lane("reference", False, "LVDS", "J_1:1")]
+    (one,) = lane_violations(lanes, places, last_column(BOARDS[BOARD].timing_device), 625_000_000)
+    assert "reference at J_1:1 is on the top or the bottom" in one.sentence
 
 
 def test_violations_are_an_error_of_their_own(built):
