@@ -1,29 +1,22 @@
 """From a terminal to a bitstream, with a report that says whether it may be used."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-from amaranth.build import Platform
 
 from keybeam._version import build_revision
 from keybeam.protocol.identity import Role
+from keybeam_boards.board import Board
 from keybeam_boards.build_report import BuildReport
-from keybeam_boards.butterstick import ButterstickPlatform
-from keybeam_boards.ecp5_5g_evn import Ecp55GEvnPlatform
 from keybeam_boards.errors import RuleError
 from keybeam_boards.implementation import implement
-from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES, SlotRate
+from keybeam_boards.options import NO_OPTIONS, BuildOptions
+from keybeam_boards.platforms import BOARDS
+from keybeam_boards.rates import SLOT_RATES, SlotRate
 from keybeam_boards.toolchain import Progress
 from keybeam_boards.tops import make_top
 
-__all__ = ["BOARDS", "build", "revision_number"]
-
-BOARDS: Mapping[str, type[Platform]] = {
-    "butterstick": ButterstickPlatform,
-    "ecp5_5g_evn": Ecp55GEvnPlatform,
-}
-"""Platforms by the name of the board."""
+__all__ = ["build", "revision_number"]
 
 
 def revision_number(revision: str) -> int:
@@ -50,8 +43,9 @@ def build(
     *,
     seeds: Sequence[int],
     progress: Progress,
-    slot_rate: str = DEFAULT_SLOT_RATE,
-    lanes: int | None = None,
+    slot_rate: str | None = None,
+    options: BuildOptions = NO_OPTIONS,
+    lab_only: bool = False,
 ) -> BuildReport:
     """Build the bitstream of a terminal.
 
@@ -68,10 +62,12 @@ def build(
         bitstream.
     progress : callable
         Told of what begins and ends.
-    slot_rate : str
-        One of `keybeam_boards.rates.SLOT_RATES`.
-    lanes : int, optional
-        Lanes of a transmitter, where the board leaves the choice.
+    slot_rate : str, optional
+        One of `keybeam_boards.rates.SLOT_RATES`; the board's own choice if not given.
+    options : BuildOptions
+        What was chosen besides.
+    lab_only : bool
+        Let pass what a part on the bench may do beyond its data sheet.
 
     Returns
     -------
@@ -83,13 +79,15 @@ def build(
     ToolError
         If a program of the toolchain is missing or fails.
     RuleError
-        If the board does not have so many lanes.
+        If the board cannot have the role.
     """
-    if lanes not in (None, *BOARDS[board].lane_choice):
-        raise RuleError(f"{board} cannot have {lanes} lanes")
-    platform = BOARDS[board]() if lanes is None else BOARDS[board](lanes)
+    kind = BOARDS[board]
+    if role not in kind.slot_rates:
+        raise RuleError(f"{board} can be no {role.name.lower()}: {kind.no_role}")
+    platform = kind(options.lanes)
+    rate = slot_rate or kind.slot_rates[role]
     revision = build_revision()
-    top = make_top(platform, role, revision_number(revision), slot_rate)
+    top = make_top(platform, role, revision_number(revision), rate, options.lines)
     return implement(
         platform,
         top,
@@ -100,14 +98,16 @@ def build(
         about={
             "board": board,
             "role": role.name.lower(),
-            "slot_rate": slot_rate,
+            "slot_rate": rate,
             "git_revision": revision,
+            "map_hash": top.terminal.register_map["hash"],
         },
-        notes=_notes(platform, SLOT_RATES[slot_rate]),
+        notes=_notes(platform, SLOT_RATES[rate]),
+        lab_only=lab_only,
     )
 
 
-def _notes(platform: Platform, rate: SlotRate) -> tuple[str, ...]:
+def _notes(platform: Board, rate: SlotRate) -> tuple[str, ...]:
     """Say what a board needs so that the bitstream works."""
     if rate.external_hz is None:
         return platform.notes

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from keybeam_boards.crossings import Crossing
+from keybeam_boards.delay_lines import DelayLineResult
 from keybeam_boards.errors import RuleError, TimingError
 from keybeam_boards.reports import ClockResult, WorstPath
 
@@ -49,6 +51,8 @@ class BuildReport:
     """Part by whose timing data it is judged, with its speed grade."""
     git_revision: str
     """Revision of the source; ends in ``-dirty`` if files differed from it."""
+    map_hash: str
+    """Hash of the register map, by which the host knows it."""
     seed: int
     """Seed of the placement that is kept."""
     seeds: list[SeedResult]
@@ -63,20 +67,27 @@ class BuildReport:
     """Cells used and available, by type."""
     worst_paths: list[WorstPath]
     """The slowest path between every two clocks, the slowest first."""
+    delay_lines: list[DelayLineResult]
+    """Where the delay lines are; empty if there are none."""
+    crossings: list[Crossing]
+    """Every register that takes over a signal of another clock."""
     violations: list[str]
     """Limits of the part that are not kept."""
+    lab_only: list[str]
+    """Limits that are not kept and were let pass; with any, the bitstream is for the lab only."""
     notes: tuple[str, ...]
     """What whoever uses the bitstream has to know."""
 
     def as_dict(self) -> dict[str, Any]:
         """Give the report as JSON writes it."""
-        return asdict(self)
+        crossings = [one._asdict() for one in self.crossings]
+        return asdict(self) | {"crossings": crossings}
 
     def text(self) -> str:
         """Give the report as lines to read."""
         lines = [
             f"{self.role} for {self.board} ({self.device}), {self.slot_rate} MHz slots, "
-            f"revision {self.git_revision}, seed {self.seed}",
+            f"revision {self.git_revision}, register map {self.map_hash}, seed {self.seed}",
             f"timing by {self.timing_device}: {'met' if self.timing_met else 'NOT MET'}",
         ]
         if len(self.seeds) > 1:
@@ -102,6 +113,15 @@ class BuildReport:
             )
             if path.steps:
                 lines.append(f"    from {path.steps[0]} to {path.steps[-1]}")
+        lines += _table_of_crossings(self.crossings)
+        if self.delay_lines:
+            lines.append("delay lines")
+        lines += [
+            f"  {one.name:<12} row {one.row:3}, columns {one.columns[0]:3} to {one.columns[1]:3}, "
+            f"{one.cells} cells {'as asked' if one.as_asked else 'DISPLACED'}"
+            for one in self.delay_lines
+        ]
+        lines += [f"LAB ONLY: {sentence}" for sentence in self.lab_only]
         lines += [f"violation: {sentence}" for sentence in self.violations]
         lines += [f"note: {sentence}" for sentence in self.notes]
         lines.append(f"bitstream: {self.bitstream or 'none'}")
@@ -128,3 +148,15 @@ class BuildReport:
         ]
         if missed:
             raise TimingError(f"{name}: {'; '.join(missed)}: another --seed may do")
+
+
+def _table_of_crossings(crossings: list[Crossing]) -> list[str]:
+    """Give the crossings as lines to read, those of one kind in one line."""
+    modules: dict[tuple[str, str, str], list[str]] = {}
+    for one in crossings:
+        kind = (one.source, one.clock, one.primitive or "NOTHING SAFE")
+        modules.setdefault(kind, []).append(one.module or "top")
+    return ["crossings between clocks"] + [
+        f"  {source} to {clock} through {primitive}: {', '.join(names)}"
+        for (source, clock, primitive), names in sorted(modules.items())
+    ]

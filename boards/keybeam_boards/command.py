@@ -8,20 +8,25 @@ import click
 from rich.console import Console
 
 from keybeam.protocol.identity import Role
-from keybeam_boards.bitstream import BOARDS
 from keybeam_boards.bitstream import build as build_bitstream
-from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES
+from keybeam_boards.build_report import BuildReport
+from keybeam_boards.options import read_options
+from keybeam_boards.platforms import BOARDS
+from keybeam_boards.rates import SLOT_RATES
 
 __all__ = ["build"]
+
+_BOTH = "both"
+_ROLES = [role.name.lower() for role in Role]
 
 
 @click.command()
 @click.option("--board", type=click.Choice(sorted(BOARDS)), required=True, help="The board.")
 @click.option(
     "--role",
-    type=click.Choice([role.name.lower() for role in Role]),
+    type=click.Choice([*_ROLES, _BOTH]),
     required=True,
-    help="Which terminal.",
+    help="Which terminal; both builds the one and then the other.",
 )
 @click.option(
     "--out",
@@ -47,16 +52,21 @@ __all__ = ["build"]
 @click.option(
     "--slot-rate",
     type=click.Choice(list(SLOT_RATES)),
-    default=DEFAULT_SLOT_RATE,
-    show_default=True,
-    help="Slots a microsecond: "
+    help="Slots a microsecond, the board's own choice by default: "
     + "; ".join(f"{name} for {rate.pulse_rates}" for name, rate in SLOT_RATES.items())
     + ".",
 )
 @click.option(
-    "--lanes",
-    type=click.IntRange(min=1),
-    help="Lanes of the transmitter, where the board leaves the choice.",
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="What `keybeam boards` names as options: lanes=N of a transmitter, lines=N of a receiver.",
+)
+@click.option(
+    "--lab-only",
+    is_flag=True,
+    help="Let pass what a part on the bench may do beyond its data sheet.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def build(
@@ -65,35 +75,52 @@ def build(
     out: Path,
     seed: int,
     seeds: int,
-    slot_rate: str,
-    lanes: int | None,
+    slot_rate: str | None,
+    options: tuple[str, ...],
+    lab_only: bool,
     as_json: bool,
 ) -> None:
     """Build the bitstream of a terminal for a board.
 
-    Everything runs locally with the open toolchain. Ends with status 2 and names the clock, if
-    one is missed.
+    Everything runs locally with the open toolchain. Ends with status 2 and names the clock that is
+    missed, or the pin and the rule that is broken. With --role both, --json prints a report for
+    each role by its name.
 
     \b
-    Example:
+    Examples:
         keybeam build --board ecp5_5g_evn --role receiver --out out/build
+        keybeam build --board ecp5_5g_evn --role transmitter --option lanes=8 --seeds 4
     """
     console = Console(stderr=True)
+    names = _ROLES if role == _BOTH else [role]
+    # All options are read before anything is built.
+    chosen = {name: read_options(options, BOARDS[board], Role[name.upper()]) for name in names}
+    reports: dict[str, BuildReport] = {}
     with console.status("starting") as status:
 
         def progress(line: str) -> None:
             status.update(line)
             console.print(line, highlight=False)
 
-        report = build_bitstream(
-            board,
-            Role[role.upper()],
-            out,
-            seeds=range(seed, seed + seeds),
-            progress=progress,
-            slot_rate=slot_rate,
-            lanes=lanes,
-        )
-    sys.stdout.write(json.dumps(report.as_dict(), indent=2) + "\n" if as_json else report.text())
+        for name in names:
+            if role == _BOTH:
+                progress(name)
+            reports[name] = build_bitstream(
+                board,
+                Role[name.upper()],
+                out,
+                seeds=range(seed, seed + seeds),
+                progress=progress,
+                slot_rate=slot_rate,
+                options=chosen[name],
+                lab_only=lab_only,
+            )
+    if as_json:
+        content = {name: report.as_dict() for name, report in reports.items()}
+        printed = content if role == _BOTH else content[role]
+        sys.stdout.write(json.dumps(printed, indent=2) + "\n")
+    else:
+        sys.stdout.write("\n".join(report.text() for report in reports.values()))
     sys.stdout.flush()
-    report.require()
+    for report in reports.values():
+        report.require()

@@ -7,18 +7,42 @@ nextpnr writes after routing is checked.
 """
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from keybeam_gateware.primitives.ecp5 import SUBSTITUTES
 from keybeam_gateware.primitives.ecp5.delay_line import SLICES_PER_TILE, TAPS_PER_SLICE
 
-__all__ = ["delay_line_violations", "substitute_delay_cells"]
+__all__ = [
+    "DelayLineResult",
+    "delay_line_results",
+    "delay_line_violations",
+    "substitute_delay_cells",
+]
 
 _BEL = re.compile(r"X(?P<column>\d+)/Y(?P<row>\d+)/SLICE(?P<slice>[A-D])\.(?:K|FF)(?P<half>[01])")
 # Wires of the carry between slices and between tiles (Project Trellis, tile PLC2).
 _CARRY_WIRE = re.compile(r"X\d+/Y\d+/(FC[IO][A-D]?1?(_SLICE)?|HFIE0000)")
+_LINE = re.compile(r"(?:.*\.)?delay_line_(?P<name>\w+)\.")
 _HALVES_PER_TILE = SLICES_PER_TILE * TAPS_PER_SLICE
+
+
+@dataclass(frozen=True)
+class DelayLineResult:
+    """Where a delay line is."""
+
+    name: str
+    """Name of the line: channel and number."""
+    row: int
+    """Row of the part."""
+    columns: tuple[int, int]
+    """Its first and its last column."""
+    cells: int
+    """Its taps, their flip-flops, and its entry."""
+    as_asked: bool
+    """Every cell is where it was asked for, and the carry goes from each to the next."""
 
 
 def substitute_delay_cells(netlist: dict[str, Any]) -> dict[str, str]:
@@ -82,6 +106,45 @@ def delay_line_violations(routed: Mapping[str, Any], asked: Mapping[str, str]) -
     for name, cell in line_cells.items():
         found += _step_violations(name, cell, line_cells, takers, nets)
     return found
+
+
+def delay_line_results(
+    routed: Mapping[str, Any], asked: Mapping[str, str], violations: Iterable[str]
+) -> list[DelayLineResult]:
+    """Say where the delay lines are.
+
+    Parameters
+    ----------
+    routed : mapping
+        The net list that nextpnr writes after routing, read from JSON.
+    asked : mapping of str to str
+        Places that were asked for, from `substitute_delay_cells`.
+    violations : iterable of str
+        What `delay_line_violations` found.
+
+    Returns
+    -------
+    list of DelayLineResult
+        One for each line, by its name.
+    """
+    sentences = list(violations)
+    lines: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for module in routed["modules"].values():
+        for cell_name in asked.keys() & module["cells"].keys():
+            line = _LINE.match(cell_name)
+            place = _BEL.fullmatch(_bel(module["cells"][cell_name]))
+            if line and place:
+                lines[line["name"]].append((int(place["row"]), int(place["column"])))
+    return [
+        DelayLineResult(
+            name=name,
+            row=places[0][0],
+            columns=(min(column for _, column in places), max(column for _, column in places)),
+            cells=len(places),
+            as_asked=not any(f"delay_line_{name}." in sentence for sentence in sentences),
+        )
+        for name, places in sorted(lines.items())
+    ]
 
 
 def _bel(cell: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """DDR3 memory of a board: its core, and its pins."""
 
 import tempfile
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from keybeam.protocol.numbers import FRAME_CYCLES
 from keybeam_gateware.memory import Ddr3Memory, DramSettings, generate_core
 from keybeam_gateware.transmitter.log import DDR3_LINE_WORDS
 
-__all__ = ["DRAM_CLOCK_HZ", "DRAM_LOG_FRAMES", "BoardMemory", "add_ddr3"]
+__all__ = ["DRAM_CLOCK_HZ", "DRAM_LOG_FRAMES", "add_ddr3"]
 
 DRAM_CLOCK_HZ = 75_000_000
 """Clock of the memory's user side. Lines of 128 bits then move at 4.8 Gb/s, twice what the state
@@ -21,16 +20,6 @@ log needs; the memory itself runs at twice that clock."""
 
 DRAM_LOG_FRAMES = 1 << 14
 """Depth of a state log in DDR3: 1.72 s in 512 MiB, so a second of repeats and the light's way."""
-
-
-@dataclass(frozen=True)
-class BoardMemory:
-    """Memory on a board, on the resource ``ddr3``."""
-
-    chip: str
-    """Name of the chip in ``litedram.modules``."""
-    byte_lanes: int
-    """Width in bytes."""
 
 
 def add_ddr3(m: Module, platform: Platform, memory_port, reference, reference_hz: Fraction) -> None:

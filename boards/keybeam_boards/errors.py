@@ -2,7 +2,7 @@
 
 from keybeam.errors import KeybeamError
 
-__all__ = ["BuildError", "RuleError", "TimingError", "ToolError"]
+__all__ = ["BuildError", "OptionError", "RuleError", "TimingError", "ToolError"]
 
 
 class BuildError(KeybeamError):
@@ -11,6 +11,10 @@ class BuildError(KeybeamError):
 
 class ToolError(BuildError):
     """A program of the toolchain is missing or failed."""
+
+
+class OptionError(BuildError):
+    """An option that the board or the terminal does not have."""
 
 
 class RuleError(BuildError):

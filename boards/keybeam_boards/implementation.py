@@ -16,7 +16,13 @@ from typing import Any
 from amaranth.build import Platform
 
 from keybeam_boards.build_report import BuildReport, SeedResult
-from keybeam_boards.delay_lines import delay_line_violations, substitute_delay_cells
+from keybeam_boards.crossings import Crossing, crossing_violations, prepared_crossings
+from keybeam_boards.delay_lines import (
+    DelayLineResult,
+    delay_line_results,
+    delay_line_violations,
+    substitute_delay_cells,
+)
 from keybeam_boards.errors import ToolError
 from keybeam_boards.netlist import (
     blocks_apart,
@@ -26,14 +32,20 @@ from keybeam_boards.netlist import (
     plain_names,
 )
 from keybeam_boards.output_registers import absorb_output_registers
+from keybeam_boards.pads import PACKAGES, Place, last_column
+from keybeam_boards.rates import BITS_PER_EDGE_CYCLE
 from keybeam_boards.reports import ClockResult, clocks, places, utilisation, worst_paths
-from keybeam_boards.rules import clock_violations, lane_violations, serial_violations
+from keybeam_boards.rules import (
+    Violation,
+    clock_violations,
+    lane_violations,
+    line_span_violations,
+    serial_violations,
+)
 from keybeam_boards.toolchain import Progress, Step, run_step
 from keybeam_boards.tops import Top
 
 __all__ = ["implement"]
-
-_PACKAGES = {"BG381": "CABGA381"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,8 @@ class _Placement:
     seed: int
     clocks: dict[str, ClockResult]
     violations: list[str]
+    lab_only: list[str]
+    delay_lines: list[DelayLineResult]
     report: dict[str, Any]
 
     @property
@@ -62,6 +76,7 @@ def implement(
     progress: Progress,
     about: Mapping[str, str],
     notes: tuple[str, ...] = (),
+    lab_only: bool = False,
 ) -> BuildReport:
     """Take any top through the toolchain.
 
@@ -83,9 +98,11 @@ def implement(
     progress : callable
         Told of what begins and ends.
     about : mapping of str to str
-        ``board``, ``role``, ``slot_rate`` and ``git_revision`` of the report.
+        ``board``, ``role``, ``slot_rate``, ``git_revision`` and ``map_hash`` of the report.
     notes : tuple of str
         Notes of the report.
+    lab_only : bool
+        Let pass what a part on the bench may do beyond its data sheet.
 
     Returns
     -------
@@ -101,8 +118,8 @@ def implement(
     folder.mkdir(parents=True, exist_ok=True)
     bitstream = out / f"{name}.bit"
     bitstream.unlink(missing_ok=True)
-    asked = _synthesise(platform, top, folder, name, progress)
-    best, results = _best_placement(platform, top, folder, name, seeds, asked, progress)
+    design = _synthesise(platform, top, folder, name, lab_only, progress)
+    best, results = _best_placement(design, seeds, progress)
     usable = best.result.timing_met and not best.violations
     if usable:
         stem = _stem(name, best.seed)
@@ -120,7 +137,10 @@ def implement(
         clocks=best.clocks,
         utilisation=utilisation(best.report),
         worst_paths=worst_paths(best.report),
+        delay_lines=best.delay_lines,
+        crossings=design.crossings,
         violations=best.violations,
+        lab_only=best.lab_only,
         notes=notes,
     )
     _publish(out / f"{name}.json", json.dumps(report.as_dict(), indent=2) + "\n")
@@ -128,18 +148,34 @@ def implement(
     return report
 
 
+@dataclass(frozen=True)
+class _Design:
+    """A net list that can be placed."""
+
+    platform: Platform
+    top: Top
+    folder: Path
+    name: str
+    lab_only: bool
+    crossings: list[Crossing]
+    asked: dict[str, str]
+    """Cells of delay lines, and the places asked for."""
+
+
 def _synthesise(
-    platform: Platform, top: Top, folder: Path, name: str, progress: Progress
-) -> dict[str, str]:
-    """Make the net list that is placed; gives the cells of delay lines and the places asked for."""
+    platform: Platform, top: Top, folder: Path, name: str, lab_only: bool, progress: Progress
+) -> _Design:
+    """Make the net list that is placed."""
     progress("writing the net list ...")
     platform.prepare(top, name).extract(folder)
     netlist, script = folder / f"{name}.il", folder / f"{name}.ys"
     netlist.write_text(free_collisions(plain_names(netlist.read_text())))
     script.write_text(blocks_apart(script.read_text(), netlist.read_text()))
+    crossings = prepared_crossings(platform)
     step = Step("synthesis", "yosys", ("-q", "-l", f"{name}.rpt", f"{name}.ys"))
     run_step(step, folder, progress)
-    return _rewrite_cells(folder / f"{name}.json")
+    asked = _rewrite_cells(folder / f"{name}.json")
+    return _Design(platform, top, folder, name, lab_only, crossings, asked)
 
 
 def _rewrite_cells(path: Path) -> dict[str, str]:
@@ -157,19 +193,13 @@ def _rewrite_cells(path: Path) -> dict[str, str]:
 
 
 def _best_placement(
-    platform: Platform,
-    top: Top,
-    folder: Path,
-    name: str,
-    seeds: Sequence[int],
-    asked: Mapping[str, str],
-    progress: Progress,
+    design: _Design, seeds: Sequence[int], progress: Progress
 ) -> tuple[_Placement, list[SeedResult]]:
     """Place with every seed; gives the best placement, and what all gave, the best first."""
     placements, failures = [], []
     for seed in seeds:
         try:
-            placement = _place(platform, top, folder, name, seed, asked, progress)
+            placement = _place(design, seed, progress)
         except ToolError as error:
             if len(seeds) == 1:
                 raise
@@ -185,29 +215,49 @@ def _best_placement(
     return placements[0], [one.result for one in placements] + failures
 
 
-def _place(
-    platform: Platform,
-    top: Top,
-    folder: Path,
-    name: str,
-    seed: int,
-    asked: Mapping[str, str],
-    progress: Progress,
-) -> _Placement:
+def _place(design: _Design, seed: int, progress: Progress) -> _Placement:
     """Place and route with one seed, and judge what comes out."""
-    stem = _stem(name, seed)
-    step = _place_and_route(platform, name, seed, loops=top.has_rings, fixed=bool(asked))
-    run_step(step, folder, progress)
-    report = json.loads((folder / f"{stem}.timing.json").read_text())
-    reached = clocks(report, top.clocks)
-    pads = places((folder / f"{stem}.tim").read_text())
-    violations = clock_violations(top.plan, platform.speed)
-    violations += lane_violations(top.lanes, pads, platform.last_column)
-    violations += serial_violations(top.serial_outputs, platform.timing_device)
-    if asked:
-        routed = json.loads((folder / f"{stem}.routed.json").read_text())
-        violations += delay_line_violations(routed, asked)
-    return _Placement(seed, reached, violations, report)
+    top, platform, stem = design.top, design.platform, _stem(design.name, seed)
+    step = _place_and_route(
+        platform, design.name, seed, loops=top.has_rings, fixed=bool(design.asked)
+    )
+    run_step(step, design.folder, progress)
+    report = json.loads((design.folder / f"{stem}.timing.json").read_text())
+    pads = places((design.folder / f"{stem}.tim").read_text())
+    lines, displaced = [], []
+    if design.asked:
+        routed = json.loads((design.folder / f"{stem}.routed.json").read_text())
+        displaced = delay_line_violations(routed, design.asked)
+        lines = delay_line_results(routed, design.asked, displaced)
+    found = _limits(design, pads)
+    # What a part on the bench may do is let pass if that was asked for.
+    passed = [one.sentence for one in found if design.lab_only and one.lab_only]
+    broken = [_advised(one) for one in found if not (design.lab_only and one.lab_only)]
+    return _Placement(
+        seed=seed,
+        clocks=clocks(report, top.clocks),
+        violations=broken + displaced + crossing_violations(design.crossings),
+        lab_only=passed,
+        delay_lines=lines,
+        report=report,
+    )
+
+
+def _limits(design: _Design, pads: Mapping[str, Place]) -> list[Violation]:
+    """Check all limits that nextpnr does not."""
+    top, platform = design.top, design.platform
+    line_hz = top.plan[-1].output_hz * BITS_PER_EDGE_CYCLE
+    return [
+        *clock_violations(top.plan, platform.speed),
+        *lane_violations(top.lanes, pads, last_column(platform.timing_device), line_hz),
+        *serial_violations(top.serial_outputs, platform.timing_device),
+        *line_span_violations(bool(design.asked), platform.speed, top.clocks["sync"]),
+    ]
+
+
+def _advised(violation: Violation) -> str:
+    advice = ": --lab-only lets it pass, for a part on the bench" if violation.lab_only else ""
+    return violation.sentence + advice
 
 
 def _stem(name: str, seed: int) -> str:
@@ -221,7 +271,7 @@ def _place_and_route(platform: Platform, name: str, seed: int, *, loops: bool, f
     stem = _stem(name, seed)
     arguments = {
         f"--{option}{size}k": None,
-        "--package": _PACKAGES[platform.package],
+        "--package": PACKAGES[platform.package],
         "--speed": platform.speed,
         "--seed": str(seed),
         "--json": f"{name}.json",

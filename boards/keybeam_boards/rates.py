@@ -12,9 +12,10 @@ from fractions import Fraction
 from keybeam.protocol.link import UART_BAUD
 from keybeam.protocol.numbers import PULSE_RATE_HZ, SLOTS_PER_CYCLE
 
-__all__ = ["DEFAULT_SLOT_RATE", "SLOT_RATES", "SlotRate"]
+__all__ = ["BITS_PER_EDGE_CYCLE", "DEFAULT_SLOT_RATE", "SLOT_RATES", "SlotRate"]
 
-_LINE_BITS_PER_EDGE_CYCLE = 2
+BITS_PER_EDGE_CYCLE = 2
+"""Bits of a lane in a cycle of the edge clock."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class SlotRate:
     @property
     def edge_clock_hz(self) -> Fraction:
         """The clock of the lane cells, which move a bit on either edge."""
-        return Fraction(self.slot_hz, _LINE_BITS_PER_EDGE_CYCLE)
+        return Fraction(self.slot_hz, BITS_PER_EDGE_CYCLE)
 
     @property
     def fabric_clock_hz(self) -> Fraction:
@@ -49,6 +50,7 @@ DEFAULT_SLOT_RATE = str(round(PULSE_RATE_HZ / 1e6))
 
 SLOT_RATES: Mapping[str, SlotRate] = {
     "625": SlotRate(625_000_000, None, "625, 312.5 and 156.25 MHz"),
+    "312.5": SlotRate(312_500_000, None, "312.5 and 156.25 MHz, on parts of grade -6"),
     "400": SlotRate(400_000_000, None, "100 MHz"),
     "608": SlotRate(608_000_000, 76_000_000, "76 MHz, in step with an external clock"),
     "640": SlotRate(640_000_000, None, "40 MHz"),

@@ -7,11 +7,11 @@ from fractions import Fraction
 from typing import Any
 
 from keybeam_boards.errors import ToolError
+from keybeam_boards.pads import Place
 
 __all__ = [
     "CLOCK_NETS",
     "ClockResult",
-    "Place",
     "WorstPath",
     "clocks",
     "places",
@@ -61,16 +61,6 @@ class WorstPath:
     """Cells passed between the first and the last."""
     steps: tuple[str, ...]
     """Net at each hop, from the first register to the last."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a pad is in the part."""
-
-    column: int
-    row: int
-    letter: str
-    """A to D: A and B are one pair, C and D the other; only A drives true LVDS."""
 
 
 def _domain(net: str) -> str | None:

@@ -6,23 +6,32 @@ The figures are those of Lattice's FPGA-DS-02012 (data sheet), FPGA-TN-02035
 
 import itertools
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
-from keybeam_boards.reports import Place
+from keybeam.protocol.tagger import DELAY_LINE_SLICES
+from keybeam.tagger.line_model import LINE_TIMINGS
+from keybeam_boards.pads import Place
 from keybeam_boards.tops import Lane, SerialOutput
 from keybeam_gateware.primitives.pll import ECP5_PLL, PllStage
 
 __all__ = [
     "EDGE_CLOCK_LIMIT_HZ",
+    "IO_RATE_HZ",
     "SERIAL_RATE_HZ",
     "SERIAL_REFERENCE_HZ",
+    "Violation",
     "clock_violations",
     "lane_violations",
+    "line_span_violations",
     "serial_violations",
 ]
 
 EDGE_CLOCK_LIMIT_HZ = {"8": 400_000_000, "7": 350_000_000, "6": 312_000_000}
 """Fastest edge clock of the x2 interfaces by speed grade: half of 800, 700 and 624 Mb/s."""
+
+IO_RATE_HZ = {"LVDS": 800_000_000, "LVCMOS33": 400_000_000, "LVCMOS25": 400_000_000}
+"""Most bits a second of a buffer: twice the 400 and 200 MHz that it can be toggled with."""
 
 SERIAL_RATE_HZ = {
     "LFE5UM": (270_000_000, 3_200_000_000),
@@ -33,10 +42,18 @@ SERIAL_RATE_HZ = {
 SERIAL_REFERENCE_HZ = (50_000_000, 320_000_000)
 """Slowest and fastest reference clock of a SERDES."""
 
-_FAST_IO_TYPES = ("LVDS",)
+
+@dataclass(frozen=True)
+class Violation:
+    """A limit of the part that is not kept."""
+
+    sentence: str
+    """What is wrong, at which pin, and the rule with its source."""
+    lab_only: bool = False
+    """A part on the bench, at room temperature, may do it all the same."""
 
 
-def clock_violations(plan: Iterable[PllStage], speed: str) -> list[str]:
+def clock_violations(plan: Iterable[PllStage], speed: str) -> list[Violation]:
     """Check the loops and the edge clock.
 
     Parameters
@@ -48,29 +65,37 @@ def clock_violations(plan: Iterable[PllStage], speed: str) -> list[str]:
 
     Returns
     -------
-    list of str
-        One sentence per violation.
+    list of Violation
     """
     stages = list(plan)
-    found = [sentence for stage in stages for sentence in stage.violations(ECP5_PLL)]
+    found = [
+        Violation(f"{sentence} (FPGA-DS-02012, sysCLOCK PLL timing)")
+        for stage in stages
+        for sentence in stage.violations(ECP5_PLL)
+    ]
     for earlier, later in itertools.pairwise(stages):
         if earlier.output_hz != later.input_hz:
             found.append(
-                f"a PLL expects {_mhz(later.input_hz)} from one that gives "
-                f"{_mhz(earlier.output_hz)}"
+                Violation(
+                    f"a PLL expects {_mhz(later.input_hz)} from one that gives "
+                    f"{_mhz(earlier.output_hz)}"
+                )
             )
     limit = EDGE_CLOCK_LIMIT_HZ[speed]
     if stages[-1].output_hz > limit:
         found.append(
-            f"edge clock of {_mhz(stages[-1].output_hz)} is faster than the {_mhz(limit)} "
-            f"of speed grade -{speed}"
+            Violation(
+                f"edge clock of {_mhz(stages[-1].output_hz)} is faster than the {_mhz(limit)} "
+                f"of speed grade -{speed} (FPGA-DS-02012, generic DDRX2)",
+                lab_only=stages[-1].output_hz < limit * Fraction(101, 100),
+            )
         )
     return found
 
 
 def lane_violations(
-    lanes: Iterable[Lane], places: Mapping[str, Place], last_column: int
-) -> list[str]:
+    lanes: Iterable[Lane], places: Mapping[str, Place], last_column: int, line_hz: Fraction | int
+) -> list[Violation]:
     """Check the pads of the lanes.
 
     Parameters
@@ -81,43 +106,87 @@ def lane_violations(
         Where the pads' cells were put.
     last_column : int
         Column of the right side of the part.
+    line_hz : Fraction or int
+        Bits a second of each lane.
 
     Returns
     -------
-    list of str
-        One sentence per violation.
+    list of Violation
     """
-    found, sides = [], {}
+    found: list[Violation] = []
+    sides: dict[str, Lane] = {}
     for lane in lanes:
-        if lane.io_type not in _FAST_IO_TYPES:
+        where = f"lane {lane.name} at {lane.pins}"
+        fastest = IO_RATE_HZ.get(lane.io_type, 0)
+        if line_hz > fastest:
             found.append(
-                f"lane {lane.name} uses {lane.io_type}, too slow for 625 Mb/s: "
-                f"use {', '.join(_FAST_IO_TYPES)}"
+                Violation(
+                    f"{where} uses {lane.io_type}, too slow for {float(line_hz) / 1e6:g} Mb/s: it "
+                    f"does {fastest / 1e6:g} Mb/s (FPGA-DS-02012, maximum I/O buffer speed)",
+                    lab_only=bool(fastest),
+                )
             )
         place = places.get(lane.pad_cell)
         if place is None:
-            found.append(f"lane {lane.name} has no pad")
+            found.append(Violation(f"{where} has no pad"))
             continue
         side = {0: "left", last_column: "right"}.get(place.column)
         if side is None:
             found.append(
-                f"lane {lane.name} is on the top or the bottom of the part, where no x2 cells are"
+                Violation(
+                    f"{where} is on the top or the bottom of the part, where no x2 cells are "
+                    "(FPGA-TN-02035, high-speed DDR interfaces)"
+                )
             )
         else:
-            sides.setdefault(side, lane.name)
-        if lane.output and place.letter != "A":
+            sides.setdefault(side, lane)
+        if lane.output and lane.io_type == "LVDS" and place.letter != "A":
             found.append(
-                f"lane {lane.name} drives LVDS from pad {place.letter}, and only pads A can"
+                Violation(
+                    f"{where} drives LVDS from pad {place.letter}, and only pads A can "
+                    "(FPGA-TN-02032, true LVDS)"
+                )
             )
     if len(sides) > 1:
+        left, right = sides["left"], sides["right"]
         found.append(
-            f"lanes {sides['left']} and {sides['right']} share an edge clock and are on "
-            "different sides of the part"
+            Violation(
+                f"lanes {left.name} at {left.pins} and {right.name} at {right.pins} share an edge "
+                "clock and are on different sides of the part (FPGA-TN-02035, edge clocks)"
+            )
         )
     return found
 
 
-def serial_violations(outputs: Iterable[SerialOutput], device: str) -> list[str]:
+def line_span_violations(has_lines: bool, speed: str, fabric_hz: Fraction) -> list[Violation]:
+    """Check that a delay line is longer than the time from one picture to the next.
+
+    Parameters
+    ----------
+    has_lines : bool
+        There are delay lines.
+    speed : str
+        Speed grade of the part.
+    fabric_hz : Fraction
+        Pictures a second.
+
+    Returns
+    -------
+    list of Violation
+    """
+    span_ps = LINE_TIMINGS[speed].carry_ps * DELAY_LINE_SLICES
+    period_ps = float(10**12 / fabric_hz)
+    if not has_lines or span_ps > period_ps:
+        return []
+    return [
+        Violation(
+            f"delay lines span {span_ps / 1e3:g} ns and miss what comes in the rest of a period of "
+            f"{period_ps / 1e3:g} ns: build with --option lines=0"
+        )
+    ]
+
+
+def serial_violations(outputs: Iterable[SerialOutput], device: str) -> list[Violation]:
     """Check the rates of the SERDES.
 
     Parameters
@@ -129,14 +198,13 @@ def serial_violations(outputs: Iterable[SerialOutput], device: str) -> list[str]
 
     Returns
     -------
-    list of str
-        One sentence per violation.
+    list of Violation
     """
     found = []
     family = device.partition("-")[0]
     for output in outputs:
         if family not in SERIAL_RATE_HZ:
-            found.append(f"{device} has no SERDES")
+            found.append(Violation(f"{output.pins}: {device} has no SERDES (FPGA-DS-02012)"))
             continue
         for what, frequency, (low, high) in (
             ("line", output.line_hz, SERIAL_RATE_HZ[family]),
@@ -144,7 +212,10 @@ def serial_violations(outputs: Iterable[SerialOutput], device: str) -> list[str]
         ):
             if not low <= frequency <= high:
                 found.append(
-                    f"SERDES {what} at {_mhz(frequency)} is outside {_mhz(low)} to {_mhz(high)}"
+                    Violation(
+                        f"{output.pins}: SERDES {what} at {_mhz(frequency)} is outside "
+                        f"{_mhz(low)} to {_mhz(high)} (FPGA-TN-02206)"
+                    )
                 )
     return found
 

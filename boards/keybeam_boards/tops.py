@@ -27,7 +27,10 @@ from keybeam.protocol.numbers import SLOTS_PER_CYCLE
 from keybeam.protocol.records import AUXILIARY_CHANNELS, DETECTOR_CHANNELS, Channel
 from keybeam.protocol.tagger import DELAY_LINE_SLICES
 from keybeam.tagger.line_model import LINE_TIMINGS
+from keybeam_boards.board import CHIP_LANES
 from keybeam_boards.dram import DRAM_CLOCK_HZ, DRAM_LOG_FRAMES, add_ddr3
+from keybeam_boards.errors import RuleError
+from keybeam_boards.pads import line_place, pin_label, receiver_inputs
 from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES, SlotRate
 from keybeam_gateware import tops
 from keybeam_gateware.primitives import ecp5
@@ -36,8 +39,6 @@ from keybeam_gateware.primitives.pll import PllStage, plan_pll
 from keybeam_gateware.transmitter.log import LogBackend
 
 __all__ = [
-    "CHIP_LANES",
-    "DEFAULT_LINES",
     "Lane",
     "ReceiverTop",
     "SerialOutput",
@@ -46,14 +47,8 @@ __all__ = [
     "make_top",
 ]
 
-DEFAULT_LINES = 1
-"""Delay lines of a detector of the receiver."""
-
 LINE_ROWS_APART = 3
 """Rows between the two delay lines of a channel."""
-
-CHIP_LANES = 4
-"""Lanes of a random-number chip: one bit of every slot on each."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +61,8 @@ class Lane:
     """The line leaves the part."""
     io_type: str
     """Standard of the buffer."""
+    pins: str
+    """Pins of the connector, and balls of the part."""
 
     @property
     def pad_cell(self) -> str:
@@ -81,6 +78,8 @@ class SerialOutput:
     """Bits a second."""
     reference_hz: Fraction
     """Frequency of the reference clock."""
+    pins: str
+    """Resource that it goes out of."""
 
 
 class Top(Elaboratable):
@@ -97,6 +96,8 @@ class Top(Elaboratable):
 
     Attributes
     ----------
+    terminal : Component
+        The terminal.
     plan : tuple of PllStage
         Loops from the board's reference clock to the edge clock.
     clocks : dict of str to Fraction
@@ -112,14 +113,19 @@ class Top(Elaboratable):
     has_rings = False
 
     def __init__(self, platform: Platform, terminal: wiring.Component, rate: SlotRate):
-        self._terminal, self._rate = terminal, rate
+        self.terminal, self._rate = terminal, rate
         self._reference = platform.reference_clock
         if rate.external_hz is not None:
+            if platform.external_clock is None:
+                raise RuleError(f"{platform.title} has no input for an external reference clock")
             self._reference = platform.external_clock
         reference_hz = Fraction(
             rate.external_hz or platform.lookup(self._reference).clock.frequency
         )
-        self.plan: tuple[PllStage, ...] = plan_pll(reference_hz, rate.edge_clock_hz)
+        try:
+            self.plan: tuple[PllStage, ...] = plan_pll(reference_hz, rate.edge_clock_hz)
+        except ValueError as error:
+            raise RuleError(f"{self._reference} of {platform.title}: {error}") from error
         self.clocks = {"sync": rate.fabric_clock_hz, "reference": reference_hz}
         self.lanes: list[Lane] = []
         self.serial_outputs: list[SerialOutput] = []
@@ -127,12 +133,12 @@ class Top(Elaboratable):
     def elaborate(self, platform):
         """Put the terminal between its pads."""
         m = Module()
-        m.submodules.terminal = self._terminal
+        m.submodules.terminal = self.terminal
         self._add_clocks(m, platform)
         self._add_serial_port(m, platform)
         self.lanes.clear()
         self.serial_outputs.clear()
-        self._add_lanes(m, platform, self._terminal)
+        self._add_lanes(m, platform, self.terminal)
         return m
 
     @abstractmethod
@@ -146,20 +152,20 @@ class Top(Elaboratable):
         reference = platform.request(self._reference, dir="-")
         if self._rate.external_hz is not None:
             platform.add_clock_constraint(reference.io, self._rate.external_hz)
-        button = platform.request(platform.restart_button, dir="-")
         self._reference_input = self._input(m, "reference", reference)
         platform.add_supplies(m, self._reference_input)
-        m.d.comb += [
-            clocks.reference.eq(self._reference_input),
-            clocks.reset.eq(self._input(m, "restart", button)),
-        ]
+        m.d.comb += clocks.reference.eq(self._reference_input)
+        if platform.restart_button is not None:
+            button = platform.request(platform.restart_button, dir="-")
+            m.d.comb += clocks.reset.eq(self._input(m, "restart", button))
 
     def _add_serial_port(self, m, platform):
-        pads = platform.request(platform.serial_port, dir={"rx": "-", "tx": "-"})
+        parts = (part.name for part in platform.lookup(platform.serial_port).ios)
+        pads = platform.request(platform.serial_port, dir=dict.fromkeys(parts, "-"))
         m.submodules.serial_output_pad = output = io.Buffer("o", pads.tx)
         m.d.comb += [
-            self._terminal.uart_rx.eq(self._input(m, "serial_input", pads.rx)),
-            output.o.eq(self._terminal.uart_tx),
+            self.terminal.uart_rx.eq(self._input(m, "serial_input", pads.rx)),
+            output.o.eq(self.terminal.uart_tx),
         ]
 
     @staticmethod
@@ -202,8 +208,9 @@ class Top(Elaboratable):
 
     def _request(self, platform, resource, number, *, output):
         name, port = f"{resource}_{number}", platform.request(resource, number, dir="-")
-        (pad,) = port.p.metadata
-        self.lanes.append(Lane(name, output, pad.attrs["IO_TYPE"]))
+        (pad,) = (port.p if hasattr(port, "p") else port.io).metadata
+        pins = pin_label(platform, resource, number)
+        self.lanes.append(Lane(name, output, pad.attrs["IO_TYPE"], pins))
         return name, port
 
 
@@ -230,10 +237,11 @@ class TransmitterTop(Top):
         self._send(m, platform, "downlink", 0, terminal.downlink)
         self._send(m, platform, "random_clock", 0, Const(0b0101, SLOTS_PER_CYCLE))
         for chip in ("a", "b"):
-            samples = [
-                self._receive(m, platform, f"random_{chip}", lane) for lane in range(CHIP_LANES)
-            ]
-            m.d.comb += [terminal.chips[chip].eq(Cat(samples)), terminal.chip_valid[chip].eq(1)]
+            names = [(f"random_{chip}", lane) for lane in range(CHIP_LANES)]
+            # As where none is fitted: without pins, a chip is one that does not exist.
+            if all(name in platform.resources for name in names):
+                samples = [self._receive(m, platform, *name) for name in names]
+                m.d.comb += [terminal.chips[chip].eq(Cat(samples)), terminal.chip_valid[chip].eq(1)]
         m.d.comb += [
             terminal.uplink.eq(self._receive(m, platform, "uplink", 0)),
             terminal.pps.eq(self._receive(m, platform, "pps", 0)),
@@ -257,7 +265,7 @@ class TransmitterTop(Top):
         m.d.comb += [lane.word.eq(terminal.serial), terminal.fault.eq(~lane.ready)]
         reference_hz = self.clocks["sync"]
         self.serial_outputs.append(
-            SerialOutput(reference_hz * ecp5.REFERENCE_MULTIPLIER, reference_hz)
+            SerialOutput(reference_hz * ecp5.REFERENCE_MULTIPLIER, reference_hz, f"{name}_{number}")
         )
 
 
@@ -285,16 +293,19 @@ class ReceiverTop(Top):
             ]
             chains = terminal.lines
             calibrate = self._leave_clock(m, terminal.calibrate)
-        for channel, word in samples.items():
-            resource, number, place = platform.receiver_inputs[channel]
+        for channel, pad in receiver_inputs(platform).items():
+            word, resource, number = samples[channel], pad.resource, pad.number
             if not chains[channel]:
                 m.d.comb += word.eq(self._receive(m, platform, resource, number))
                 continue
             level = Signal(name=f"level_{channel.name.lower()}")
             seen = Mux(calibrate[channel], pulser.pulse, level)
+            place = pad.place.io_logic
             m.d.comb += word.eq(self._receive(m, platform, resource, number, place, level))
+            column, row = line_place(platform.timing_device, channel, pad.place)
             for line in range(chains[channel]):
-                self._add_line(m, platform, channel, line, seen)
+                name = f"{channel.name.lower()}_{line}"
+                self._add_line(m, name, column, row + line * LINE_ROWS_APART, seen)
 
     def _leave_clock(self, m, value):
         """Register a value with the reference clock.
@@ -308,17 +319,13 @@ class ReceiverTop(Top):
         m.submodules.to_reference = FFSynchronizer(value, outside, o_domain="reference_input")
         return outside
 
-    def _add_line(self, m, platform, channel, number, seen):
+    def _add_line(self, m, name, column, row, seen):
         """Let a delay line look at a signal."""
-        name = f"{channel.name.lower()}_{number}"
-        column, row = platform.line_places[channel]
-        delay_line = ecp5.DelayLine(
-            DELAY_LINE_SLICES, column=column, row=row + number * LINE_ROWS_APART
-        )
+        delay_line = ecp5.DelayLine(DELAY_LINE_SLICES, column=column, row=row)
         m.submodules[f"delay_line_{name}"] = delay_line
         m.d.comb += [
             delay_line.line.eq(seen),
-            self._terminal.pictures[name].eq(delay_line.taps),
+            self.terminal.pictures[name].eq(delay_line.taps),
         ]
 
 
@@ -327,7 +334,7 @@ def make_top(
     role: Role,
     git_revision: int,
     slot_rate: str = DEFAULT_SLOT_RATE,
-    lines: int = DEFAULT_LINES,
+    lines: int | None = None,
 ) -> Top:
     """Put one of the two terminals into the part of a board.
 
@@ -341,8 +348,8 @@ def make_top(
         First 32 bits of the git revision, for the identity block.
     slot_rate : str
         One of `keybeam_boards.rates.SLOT_RATES`.
-    lines : int
-        Delay lines of a detector of a receiver: 0, 1 or 2.
+    lines : int, optional
+        Delay lines of a detector of a receiver: 0, 1 or 2; as many as the board says if not given.
 
     Returns
     -------
@@ -352,8 +359,11 @@ def make_top(
     rate = SLOT_RATES[slot_rate]
     options = {"git_revision": git_revision, "uart_divisor": rate.uart_divisor}
     if role is Role.RECEIVER:
+        lines = platform.lines if lines is None else lines
         tap_ps = LINE_TIMINGS[platform.speed].carry_ps / TAPS_PER_SLICE
         return ReceiverTop(platform, tops.Receiver(**options, lines=lines, tap_ps=tap_ps), rate)
     if platform.memory is not None:
         options |= {"log_frames": DRAM_LOG_FRAMES, "log_backend": LogBackend.DDR3}
+    elif platform.log_frames is not None:
+        options["log_frames"] = platform.log_frames
     return TransmitterTop(platform, tops.Transmitter(**options), rate)

@@ -17,10 +17,11 @@ from click.testing import CliRunner
 
 from keybeam.cli import main
 from keybeam_boards import bitstream, reports
-from keybeam_boards.bitstream import BOARDS
 from keybeam_boards.build_report import BuildReport
 from keybeam_boards.command import build
 from keybeam_boards.errors import RuleError, TimingError, ToolError
+from keybeam_boards.pads import last_column
+from keybeam_boards.platforms import BOARDS
 from keybeam_boards.rules import lane_violations
 from keybeam_boards.tops import Lane
 from keybeam_gateware import tops
@@ -30,6 +31,7 @@ from keybeam_gateware.transmitter.layouts import LANES_LAYOUT
 from keybeam_gateware.transmitter.pattern import FINE_DELAY_LAYOUT
 
 BOARD = "ecp5_5g_evn"
+REVISION = "c0ffee11d00d"
 IDCODE = bytes.fromhex("e2000000 81113043")  # VERIFY_ID, then the LFE5UM5G-85F
 
 
@@ -54,6 +56,7 @@ class SmallTerminal(wiring.Component):
     def __init__(self, *, git_revision, **options):
         self._revision = FixedWord(32, git_revision)
         super().__init__()
+        self.register_map = {"hash": "0badcafe"}
 
     def elaborate(self, platform):
         m = Module()
@@ -85,7 +88,7 @@ def build_at(revision, out, *options):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    return build_at("c0ffee11d00d", tmp_path_factory.mktemp("transmitter"), "--seeds", "2")
+    return build_at(REVISION, tmp_path_factory.mktemp("transmitter"), "--seeds", "2")
 
 
 def configuration(built):
@@ -103,7 +106,7 @@ def test_another_revision_changes_nothing_but_the_number(built, tmp_path):
     (tables, rest), (other_tables, other_rest) = configuration(built), configuration(other)
     assert rest == other_rest
     changed = sum(a != b for a, b in zip(tables, other_tables, strict=True))
-    assert changed == (0xC0FFEE11 ^ 0x0FF1CE5E).bit_count()
+    assert changed == (int(REVISION[:8], 16) ^ 0x0FF1CE5E).bit_count()
     assert other[0]["clocks"] == built[0]["clocks"]
 
 
@@ -164,6 +167,27 @@ def test_all_lanes_use_the_lane_cells_of_one_side(built):
     assert report["utilisation"]["DCUA"]["used"] == 1
 
 
+def test_every_crossing_is_reported_with_its_primitive(built):
+    report, out, _ = built
+    found = {(one["source"], one["clock"]): one["primitive"] for one in report["crossings"]}
+    assert found == {
+        ("lock of a PLL", "reference"): "two flip-flops in a row",
+        ("pad", "reference"): "two flip-flops in a row",
+        ("pad", "sync"): "FFSynchronizer",
+        ("ring oscillator", "sync"): "FFSynchronizer",
+        ("lock of a SERDES", "sync"): "FFSynchronizer",
+    }
+    text = (out / f"{BOARD}_{report['role']}.txt").read_text()
+    assert "ring oscillator to sync through FFSynchronizer: rings.ring_N_N_sampler" in text
+
+
+def test_report_names_source_and_register_map(built):
+    report, _, _ = built
+    assert report["git_revision"] == REVISION
+    assert report["map_hash"] == "0badcafe"
+    assert report["delay_lines"] == []
+
+
 def test_rings_go_through_synthesis(built):
     _, out, _ = built
     stem = f"{BOARD}_transmitter"
@@ -210,9 +234,9 @@ def test_a_lane_on_a_slow_pad_is_found_in_real_places(built):
     places = reports.places(log)
     assert len(places) == built[0]["utilisation"]["TRELLIS_IO"]["used"]
     # The reference clock comes in on the top side.
-    lanes = [Lane("reference", False, "LVDS")]
-    (sentence,) = lane_violations(lanes, places, BOARDS[BOARD].last_column)
-    assert "reference is on the top or the bottom" in sentence
+    lanes = [Lane("reference", False, "LVDS", "J_1:1")]
+    (one,) = lane_violations(lanes, places, last_column(BOARDS[BOARD].timing_device), 625_000_000)
+    assert "reference at J_1:1 is on the top or the bottom" in one.sentence
 
 
 def test_violations_are_an_error_of_their_own(built):

@@ -1,15 +1,17 @@
 """What the command gives the build, and which of several placements is kept."""
 
 import json
-from dataclasses import asdict
-from types import SimpleNamespace
+from dataclasses import asdict, replace
 
 import pytest
 from click.testing import CliRunner
 
+from keybeam.protocol.identity import Role
 from keybeam_boards import command, implementation
 from keybeam_boards.build_report import BuildReport
-from keybeam_boards.errors import TimingError, ToolError
+from keybeam_boards.errors import OptionError, RuleError, TimingError, ToolError
+from keybeam_boards.options import BuildOptions, read_options
+from keybeam_boards.platforms import BOARDS
 from keybeam_boards.reports import ClockResult
 
 MISSED = BuildReport(
@@ -19,6 +21,7 @@ MISSED = BuildReport(
     device="LFE5UM5G-85F",
     timing_device="LFE5UM-85F -8",
     git_revision="0" * 12,
+    map_hash="12345678",
     seed=1,
     seeds=[],
     bitstream=None,
@@ -26,7 +29,10 @@ MISSED = BuildReport(
     clocks={"sync": ClockResult(required_mhz=156.25, achieved_mhz=150.0)},
     utilisation={},
     worst_paths=[],
+    delay_lines=[],
+    crossings=[],
     violations=[],
+    lab_only=[],
     notes=(),
 )
 
@@ -34,7 +40,7 @@ MISSED = BuildReport(
 def test_a_missed_clock_is_an_error_and_reported(monkeypatch):
     asked = []
 
-    def build(board, role, out, *, seeds, progress, slot_rate, lanes):
+    def build(board, role, out, *, seeds, **_):
         asked.extend(seeds)
         return MISSED
 
@@ -44,6 +50,50 @@ def test_a_missed_clock_is_an_error_and_reported(monkeypatch):
     assert asked == [5, 6, 7]
     assert isinstance(done.exception, TimingError)
     assert json.loads(done.stdout)["clocks"] == asdict(MISSED)["clocks"]
+
+
+def test_both_roles_are_built_one_after_the_other(monkeypatch):
+    built = []
+
+    def build(board, role, out, *, options, **_):
+        built.append((role, options))
+        return replace(MISSED, role=role.name.lower(), timing_met=True, clocks={})
+
+    monkeypatch.setattr(command, "build_bitstream", build)
+    words = ["--board", "ecp5_5g_evn", "--role", "both", "--json"]
+    done = CliRunner().invoke(command.build, words)
+    assert [role for role, _ in built] == list(Role)
+    printed = json.loads(done.stdout)
+    assert [printed[name]["role"] for name in printed] == ["transmitter", "receiver"]
+
+
+@pytest.mark.parametrize(
+    ("role", "option", "complaint"),
+    [
+        ("transmitter", "lanes=9", "lanes of this board's transmitter is 5 to 8"),
+        ("transmitter", "lanes=six", "5 to 8"),
+        ("transmitter", "lines=1", "a transmitter has no such option: lanes"),
+        ("receiver", "lines=3", "0 to 2"),
+        ("receiver", "colour", "a receiver has no such option: lines"),
+    ],
+)
+def test_an_option_that_does_not_exist_is_one_line(role, option, complaint):
+    words = ["--board", "ecp5_5g_evn", "--role", role, "--option", option]
+    with pytest.raises(OptionError, match=f"--option {option}.*{complaint}"):
+        CliRunner().invoke(command.build, words, catch_exceptions=False)
+
+
+def test_options_reach_the_build():
+    board = BOARDS["ecp5_5g_evn"]
+    assert read_options(["lanes=8"], board, Role.TRANSMITTER) == BuildOptions(lanes=8)
+    assert read_options(["lines=0"], board, Role.RECEIVER) == BuildOptions(lines=0)
+    assert read_options([], board, Role.RECEIVER) == BuildOptions()
+
+
+def test_a_board_without_a_role_says_why():
+    words = ["--board", "versa_ecp5_5g", "--role", "receiver"]
+    with pytest.raises(RuleError, match="versa_ecp5_5g can be no receiver: no pin"):
+        CliRunner().invoke(command.build, words, catch_exceptions=False)
 
 
 PLACED = {
@@ -60,22 +110,18 @@ PLACED = {
 def placed(monkeypatch):
     """Placement as in `PLACED`."""
 
-    def place(platform, top, folder, name, seed, asked, progress):
+    def place(design, seed, progress):
         if PLACED[seed] is None:
             raise ToolError("no way through")
         sync, dram, violations = PLACED[seed]
         clocks = {"sync": ClockResult(156.25, sync), "dram": ClockResult(75, dram)}
-        return implementation._Placement(seed, clocks, violations, {})
+        return implementation._Placement(seed, clocks, violations, [], [], {})
 
     monkeypatch.setattr(implementation, "_place", place)
 
     def best(*seeds):
         said = []
-        nothing = SimpleNamespace()
-        found = implementation._best_placement(
-            nothing, nothing, None, "top", seeds, {}, said.append
-        )
-        return *found, said
+        return *implementation._best_placement(None, seeds, said.append), said
 
     return best
 

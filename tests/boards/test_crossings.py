@@ -6,34 +6,35 @@ import pytest
 from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from crossings import Crossing, find_crossings
 
 from keybeam.protocol.identity import Role
 from keybeam.protocol.records import TAGGED_CHANNELS
-from keybeam_boards.bitstream import BOARDS
+from keybeam_boards.crossings import Crossing, crossing_violations, find_crossings
+from keybeam_boards.errors import RuleError
+from keybeam_boards.platforms import BOARDS
 from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES
 from keybeam_boards.tops import ReceiverTop, make_top
 
 BOARD = "ecp5_5g_evn"
 
 OF_ALL = {
-    # Two flip-flops in a row in the reference's time (keybeam_gateware.primitives.ecp5.clocks).
-    Crossing("clocks", "lock of a PLL", "reference", reviewed=False),
-    Crossing("clocks", "pad", "reference", reviewed=False),
-    Crossing("terminal.link.uart_receiver.synchroniser", "pad", "sync", reviewed=True),
+    ("clocks", "lock of a PLL", "reference", "two flip-flops in a row"),
+    ("clocks", "pad", "reference", "two flip-flops in a row"),
+    ("terminal.link.uart_receiver.synchroniser", "pad", "sync", "FFSynchronizer"),
 }
 OF_THE_TRANSMITTER = {
-    Crossing("rings.ring_N_N_sampler", "ring oscillator", "sync", reviewed=True),
-    Crossing("serial_lane.lock", "lock of a SERDES", "sync", reviewed=True),
+    ("rings.ring_N_N_sampler", "ring oscillator", "sync", "FFSynchronizer"),
+    ("serial_lane.lock", "lock of a SERDES", "sync", "FFSynchronizer"),
 }
 OF_THE_RECEIVER = {
-    Crossing("to_reference", "sync", "reference", reviewed=True),
-    Crossing("terminal.core.tagging.shared.synchroniser", "ring oscillator", "sync", reviewed=True),
-    # To take what has no time of its own is what a delay line is for; a cycle for its flip-flops to
-    # settle is left by the encoder.
+    ("to_reference", "sync", "reference", "FFSynchronizer"),
+    ("terminal.core.tagging.shared.synchroniser", "ring oscillator", "sync", "FFSynchronizer"),
     *(
-        Crossing(
-            f"delay_line_{re.sub('[0-9]', 'N', channel.name.lower())}_N", source, "sync", False
+        (
+            f"delay_line_{re.sub('[0-9]', 'N', channel.name.lower())}_N",
+            source,
+            "sync",
+            "flip-flops of a delay line",
         )
         for channel in TAGGED_CHANNELS
         for source in ("pad", "ring oscillator", "reference")
@@ -47,9 +48,11 @@ OF_THE_RECEIVER = {
     [(Role.TRANSMITTER, OF_ALL | OF_THE_TRANSMITTER), (Role.RECEIVER, OF_ALL | OF_THE_RECEIVER)],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_crossings_are_the_reviewed_ones(role, expected, monkeypatch):
+def test_crossings_are_the_reviewed_ones(role, expected):
     platform = BOARDS[BOARD]()
-    assert find_crossings(platform, make_top(platform, role, 0), monkeypatch) == expected
+    found = find_crossings(platform, make_top(platform, role, 0))
+    assert set(found) == expected
+    assert crossing_violations(found) == []
 
 
 class Silent(wiring.Component):
@@ -74,8 +77,24 @@ class Faulty(ReceiverTop):
         m.submodules.keep = Instance("GSR", i_GSR=seen)
 
 
-def test_a_planted_crossing_is_found(monkeypatch):
+def test_a_planted_crossing_is_found():
     platform = BOARDS[BOARD]()
     top = Faulty(platform, Silent(), SLOT_RATES[DEFAULT_SLOT_RATE])
-    found = find_crossings(platform, top, monkeypatch)
-    assert Crossing("", "reference", "sync", reviewed=False) in found
+    found = find_crossings(platform, top)
+    assert Crossing("", "reference", "sync", None) in found
+    (sentence,) = crossing_violations(found)
+    assert "takes over a signal of reference with the clock sync" in sentence
+
+
+class Unknown(ReceiverTop):
+    """A terminal with a cell of which nothing is known."""
+
+    def _add_lanes(self, m, platform, terminal):
+        m.submodules.unknown = Instance("MULT9X9D", i_A=terminal.uart_tx)
+
+
+def test_a_cell_of_which_nothing_is_known_is_named():
+    platform = BOARDS[BOARD]()
+    top = Unknown(platform, Silent(), SLOT_RATES[DEFAULT_SLOT_RATE])
+    with pytest.raises(RuleError, match="how MULT9X9D follows its clocks"):
+        find_crossings(platform, top)

@@ -9,12 +9,13 @@ from amaranth.lib import io
 
 from keybeam.protocol.records import Channel
 from keybeam_boards.delay_lines import delay_line_violations, substitute_delay_cells
-from keybeam_boards.ecp5_5g_evn import Ecp55GEvnPlatform
+from keybeam_boards.pads import receiver_inputs
+from keybeam_boards.platforms.ecp5_5g_evn import Ecp55GEvnPlatform
 from keybeam_boards.toolchain import Step, run_step
 from keybeam_gateware.primitives import ecp5
 from keybeam_gateware.primitives.pll import plan_pll
 
-PLACE = Ecp55GEvnPlatform.receiver_inputs[Channel.H].io_logic
+PLACE = receiver_inputs(Ecp55GEvnPlatform())[Channel.H].place.io_logic
 
 
 class TwoLanes(Elaboratable):

@@ -1,12 +1,32 @@
-"""Finds where signals of one clock are taken over by another, in the net list Amaranth makes."""
+"""Finds where signals of one clock are taken over by another, in the net list Amaranth makes.
 
+No open tool constrains such crossings, so each has to be one of two kinds: a
+synchroniser of Amaranth's own, or one of `REASONED`, each with the reason why
+it is safe. A build with any other is refused.
+"""
+
+import functools
+import inspect
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from amaranth.back import rtlil
-from amaranth.hdl import _nir
+from amaranth.build import Platform
+from amaranth.hdl import Elaboratable, _ir, _nir
+from amaranth.lib import cdc
+
+from keybeam_boards.errors import RuleError
+
+__all__ = [
+    "REASONED",
+    "Crossing",
+    "ReasonedCrossing",
+    "crossing_violations",
+    "find_crossings",
+    "prepared_crossings",
+]
 
 _SAMPLED = {
     "FD1S3AX": ("CK", r"D"),
@@ -58,17 +78,93 @@ _CLOCKS = {
 """Clocks by the kind of cell that drives them."""
 
 
+class ReasonedCrossing(NamedTuple):
+    """A crossing that is safe by its place in the design."""
+
+    module: str
+    """Pattern of the path of the module that has the register."""
+    sources: tuple[str, ...]
+    """Clocks the signal may belong to, or what it may come from."""
+    clock: str
+    """Clock of the register."""
+    primitive: str
+    """What takes the signal over."""
+    reason: str
+    """Why that is safe."""
+
+
+REASONED = (
+    ReasonedCrossing(
+        r"clocks",
+        ("lock of a PLL", "pad"),
+        "reference",
+        "two flip-flops in a row",
+        "they drive the start of the clocks, and are no FFSynchronizer because the reset that they "
+        "cause must not touch them",
+    ),
+    ReasonedCrossing(
+        r"delay_line_\w+",
+        ("pad", "ring oscillator", "reference"),
+        "sync",
+        "flip-flops of a delay line",
+        "to take what has no time of its own is what a delay line is for; the encoder leaves them "
+        "a cycle to settle",
+    ),
+    ReasonedCrossing(
+        r"ddrN\.bridge\.crossing",
+        ("sync",),
+        "dram",
+        "words beside their pointer",
+        "a word is taken only when its pointer, which is synchronised, has passed it",
+    ),
+    ReasonedCrossing(
+        r"ddrN\.bridge",
+        ("dram",),
+        "sync",
+        "a line that stands still",
+        "the line that was read does not change when its turn, which is synchronised, is seen",
+    ),
+)
+"""Crossings that are safe without a synchroniser of Amaranth's."""
+
+
 class Crossing(NamedTuple):
     """A register that takes over a signal of another clock."""
 
     module: str
-    """Path of the module that has the register, its numbers left out."""
+    """Path of the module that has the register, its numbers replaced by N."""
     source: str
     """Clock the signal belongs to, or what it comes from."""
     clock: str
     """Clock of the register."""
-    reviewed: bool
-    """The register is one of Amaranth's own synchronisers."""
+    primitive: str | None
+    """What takes the signal over; None if it is nothing that is known to be safe."""
+
+
+@functools.cache
+def _synchronisers() -> tuple[tuple[str, range], ...]:
+    """Classes of Amaranth's synchronisers and the lines of their source."""
+    found = []
+    for name in cdc.__all__:
+        lines, first = inspect.getsourcelines(getattr(cdc, name))
+        found.append((name, range(first, first + len(lines))))
+    return tuple(found)
+
+
+def _primitive(cell: _nir.Cell, module: str, source: str, clock: str) -> str | None:
+    file, line = cell.src_loc or ("", 0)
+    if Path(file).parts[-3:] == ("amaranth", "lib", "cdc.py"):
+        return next((name for name, lines in _synchronisers() if line in lines), None)
+    return next(
+        (
+            known.primitive
+            for known in REASONED
+            if re.fullmatch(known.module, module)
+            and source in known.sources
+            and clock == known.clock
+        ),
+        None,
+    )
 
 
 class _Netlist:
@@ -114,7 +210,7 @@ class _Netlist:
         return self._found[net]
 
     def _step(self, net: _nir.Net) -> tuple[set[str], list[_nir.Net]]:
-        """What a net is given by itself, and the nets it follows."""
+        """Give what a net is given by itself, and the nets it follows."""
         if net.is_const:
             return set(), []
         cell = self._cells[net.cell]
@@ -141,12 +237,13 @@ class _Netlist:
             for clock, nets in self._taken_over(index, cell):
                 name = self.clock_name(clock)
                 module = re.sub(r"\d+", "N", self._modules[cell.module_idx])
-                file = Path(cell.src_loc[0]) if cell.src_loc else Path()
-                reviewed = file.parts[-3:] == ("amaranth", "lib", "cdc.py")
                 others = set().union(*(self.sources(net) for net in nets)) - {name}
                 if isinstance(cell, _nir.SyncReadPort):
                     others |= {self.clock_name(clk) for clk in self._writers[cell.memory]} - {name}
-                found |= {Crossing(module, source, name, reviewed) for source in others}
+                found |= {
+                    Crossing(module, source, name, _primitive(cell, module, source, name))
+                    for source in others
+                }
         return found
 
     def _taken_over(self, index, cell):
@@ -170,19 +267,69 @@ class _Netlist:
                 yield cell.ports_i[port][0], taken
         elif isinstance(cell, _nir.Instance):
             known = {*_GIVEN, *_THROUGH, *_CLOCKLESS, *_SINKS}
-            assert cell.type in known, f"say how {cell.type} follows its clocks"
+            if cell.type not in known:
+                raise RuleError(f"it is not known how {cell.type} follows its clocks")
 
 
-def find_crossings(platform, top, monkeypatch) -> set[Crossing]:
-    """Elaborate a top for a board and find every crossing in it."""
-    netlists = []
-    build = rtlil._ir.build_netlist
+def prepared_crossings(platform: Platform) -> list[Crossing]:
+    """Find every crossing of a design that its platform has prepared.
 
-    def keep(*arguments, **options):
-        netlists.append(build(*arguments, **options))
-        return netlists[-1]
+    Parameters
+    ----------
+    platform : Platform
+        The board, after `prepare`.
 
-    monkeypatch.setattr(rtlil._ir, "build_netlist", keep)
-    platform.prepare(top, "top")
-    (netlist,) = netlists
-    return _Netlist(netlist).crossings()
+    Returns
+    -------
+    list of Crossing
+        Sorted by module.
+
+    Raises
+    ------
+    RuleError
+        If it is not known how a cell of the part follows its clocks.
+    """
+    # Amaranth gives its net list to nobody.
+    netlist = _ir.build_netlist(platform._design, (), name="top")
+    return sorted(_Netlist(netlist).crossings(), key=lambda one: one[:3])
+
+
+def find_crossings(platform: Platform, top: Elaboratable) -> list[Crossing]:
+    """Find every crossing of a design without building it.
+
+    Parameters
+    ----------
+    platform : Platform
+        The board; of no use afterwards.
+    top : Elaboratable
+        The design.
+
+    Returns
+    -------
+    list of Crossing
+        Sorted by module.
+    """
+    platform.toolchain_prepare = lambda *_: None  # no files are wanted
+    platform.prepare(top)
+    return prepared_crossings(platform)
+
+
+def crossing_violations(crossings: Iterable[Crossing]) -> list[str]:
+    """Check that every crossing is known to be safe.
+
+    Parameters
+    ----------
+    crossings : iterable of Crossing
+        All crossings of a design.
+
+    Returns
+    -------
+    list of str
+        One sentence per violation.
+    """
+    return [
+        f"a register of {one.module or 'the top'} takes over a signal of {one.source} with the "
+        f"clock {one.clock}, through no synchroniser and for no known reason"
+        for one in crossings
+        if one.primitive is None
+    ]

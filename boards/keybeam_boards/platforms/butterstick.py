@@ -11,94 +11,67 @@ The pin tables are those of SYZYGY's standard pairs: pair D0 is S0 and S2, and
 so on (SYZYGY specification 1.1, table 7).
 """
 
-from amaranth.build import Attrs, DiffPairs, Pins, Resource
+from amaranth.build import Attrs, Pins, Resource
 from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, Value
 from amaranth.lib import io
 from amaranth_boards.butterstick import ButterStickPlatform
 from amaranth_boards.resources import UARTResource
 
-from keybeam.protocol.records import Channel
-from keybeam_boards.dram import BoardMemory
-from keybeam_boards.receiver_inputs import LINE_PLACES, receiver_inputs
+from keybeam_boards.board import LVDS, LVDS_TERMINATED, Board, BoardMemory, pair
+from keybeam_boards.headers import rows_of
 from keybeam_boards.supplies import AdjustableSupplies
 
 __all__ = ["ButterstickPlatform"]
 
-_OUTPUT = Attrs(IO_TYPE="LVDS")
-_INPUT = Attrs(IO_TYPE="LVDS", DIFFRESISTOR="100")
+_ROWS = tuple(" ".join(f"S{signal}" for signal in range(first, 32, 2)) for first in (0, 1))
 
 
-def _pair(
-    name: str, number: int, pins: tuple[int, int, int], attributes: Attrs = _INPUT
-) -> Resource:
-    """Give a resource on a connector: number of the connector, true signal, complement."""
+def _pair(name, number, pins, attributes=LVDS_TERMINATED):
     connector, true, complement = pins
-    direction = "o" if attributes is _OUTPUT else "i"
-    pair = DiffPairs(f"S{true}", f"S{complement}", dir=direction, conn=("syzygy", connector))
-    return Resource(name, number, pair, attributes)
+    return pair(name, number, ("syzygy", connector), f"S{true}", f"S{complement}", attributes)
 
 
-class ButterstickPlatform(ButterStickPlatform):
+class ButterstickPlatform(Board, ButterStickPlatform):
     """The board with the lanes of both terminals, and with its memory for the state log.
 
     The random-number chips run on the clock that ``random_clock`` gives them, so that they and
     the board move the same number of bits.
+
+    Parameters
+    ----------
+    lanes : int, optional
+        Lanes of the transmitter: 5.
     """
 
+    title = "ButterStick (LFE5UM5G-85F)"
+    headers = (
+        rows_of(("syzygy", 0), "SYZYGY port 0", *_ROWS),
+        rows_of(("syzygy", 1), "SYZYGY port 1", *_ROWS),
+    )
     reference_clock = "clk30"
-    """Resource of the clock that the edge clock is made from."""
     external_clock = "extclk"
-    """Resource of an external reference clock, for slot rates that ask for one."""
     restart_button = "button"
-    """Resource of the button that starts everything again."""
-    serial_port = "uart"
-    """Resource of the serial port to the host."""
-    serial_lane = None
-    """There is no SERDES lane: its connector is left free."""
-    transmitter_lanes = 5
-    """Lanes of the transmitter."""
-    lane_choice = ()
-    """No other number of lanes can be asked for."""
-    notes = ()
-    """Whoever uses a bitstream has to know nothing more."""
     memory = BoardMemory(chip="MT41K512M16", byte_lanes=2)
     """Memory for the state log. Boards came with 4 and with 8 Gbit: the state log uses 4, whose
     addresses both have, and the core keeps the timing of the larger, which is the slower."""
     timing_device = "LFE5UM-85F"
-    """The part that is placed and routed, and judged by. It is the board's own but for the
-    transceivers' rate, while the timing data of the 5G part are faster than is credible."""
-    receiver_inputs = receiver_inputs(
-        {
-            Channel.H: "11A",
-            Channel.V: "14A",
-            Channel.D: "35C",
-            Channel.A: "35A",
-            Channel.LINE: "50C",
-            Channel.PPS: "86C",
-            Channel.AUX_1: "38A",
-            Channel.AUX_2: "20A",
-        }
-    )
-    """Inputs of the receiver that are tagged."""
-    line_places = LINE_PLACES
-    """Column and row of each input's delay line."""
-    last_column = 126
-    """Column of the pads on the right side; those on the left are in column 0."""
+    loader = ()
+    needs_cable = True
 
     resources = [
         *ButterStickPlatform.resources,
         UARTResource(0, rx="S16", tx="S19", conn=("syzygy", 0), attrs=Attrs(IO_TYPE="LVCMOS25")),
         Resource("extclk", 0, Pins("S28", dir="i", conn=("syzygy", 0)), Attrs(IO_TYPE="LVCMOS25")),
         # transmitter
-        _pair("lane", 0, (0, 0, 2), _OUTPUT),
-        _pair("lane", 1, (0, 4, 6), _OUTPUT),
-        _pair("lane", 2, (0, 5, 7), _OUTPUT),
-        _pair("lane", 3, (0, 8, 10), _OUTPUT),
-        _pair("lane", 4, (0, 12, 14), _OUTPUT),
-        _pair("downlink", 0, (0, 29, 31), _OUTPUT),
+        _pair("lane", 0, (0, 0, 2), LVDS),
+        _pair("lane", 1, (0, 4, 6), LVDS),
+        _pair("lane", 2, (0, 5, 7), LVDS),
+        _pair("lane", 3, (0, 8, 10), LVDS),
+        _pair("lane", 4, (0, 12, 14), LVDS),
+        _pair("downlink", 0, (0, 29, 31), LVDS),
         _pair("uplink", 0, (0, 1, 3)),
-        _pair("random_clock", 0, (1, 29, 31), _OUTPUT),
-        _pair("marker", 0, (1, 0, 2), _OUTPUT),
+        _pair("random_clock", 0, (1, 29, 31), LVDS),
+        _pair("marker", 0, (1, 0, 2), LVDS),
         _pair("random_a", 0, (1, 1, 3)),
         _pair("random_a", 1, (1, 4, 6)),
         _pair("random_a", 2, (1, 5, 7)),
@@ -119,8 +92,8 @@ class ButterstickPlatform(ButterStickPlatform):
         _pair("pps", 0, (0, 9, 11)),
     ]
 
-    def __init__(self):
-        super().__init__(toolchain="Trellis", VCCIOA="2V5", VCCIOB="2V5", VCCIOC="3V3")
+    def __init__(self, lanes: int | None = None):
+        super().__init__(lanes, VCCIOA="2V5", VCCIOB="2V5", VCCIOC="3V3")
 
     def add_supplies(self, m: Module, reference: Value) -> None:
         """Switch the connectors' supplies on.
