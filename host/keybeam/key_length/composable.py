@@ -274,7 +274,7 @@ def check_error_rate(counts: SiftedCounts) -> None:
     signal, errors = counts.key.clicks[0], counts.key.errors[0]
     if errors is not None and signal > 0 and errors / signal >= LARGEST_QBER:
         raise NoKeyError(
-            f"the error rate (QBER) of the signal bits is {errors / signal:.4f}; "
+            f"the error rate of the signal bits (QBER) is {errors / signal:.4f}; "
             f"there is no key from {LARGEST_QBER} on"
         )
 
