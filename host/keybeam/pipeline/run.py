@@ -168,9 +168,12 @@ def _result(
         packets_failed=sum(not packet.good for packet in packets),
         qber=sum(rates) / len(rates) if rates else None,
         efficiency=sum(packet.leak_bits for packet in told) / limit if limit else None,
-        stages=sorted(stages.values(), key=lambda stage: _ORDER.index(stage.stage.split()[0])),
+        stages=sorted(stages.values(), key=_place),
         blocks=blocks,
     )
 
 
-_ORDER = ("clicks", "sift", "reconcile", "amplify")
+def _place(stage: StageStatistics) -> tuple[int, str]:
+    """Place of a process in the order of the data."""
+    order = ("clicks", "sift", "reconcile", "amplify")
+    return order.index(stage.stage.split()[0]), stage.stage

@@ -1,11 +1,9 @@
 """A recorded pass of a few packets, simulated once."""
 
-from dataclasses import replace
-
 import pytest
 
 from keybeam.key_length import Analysis
-from keybeam.pipeline import PipelineSettings
+from keybeam.pipeline import PipelineSettings, process_pass
 from keybeam.session.parameters import default_parameters
 from keybeam_sim.recording import RecordedLink, record_pass
 
@@ -21,20 +19,25 @@ def recorded(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def settings(recorded, tmp_path):
-    """Blocks of four packets by the quick analysis, with the key in a file."""
-    parameters = default_parameters(4, Analysis.PAPER)
+def settings_for(recorded, key):
+    """Blocks of four packets by the quick analysis, all in one process."""
     return PipelineSettings(
         captures=(recorded / "tags.h5",),
         symbols=recorded / "symbols.h5",
         workers=0,
-        parameters=parameters,
-        key=tmp_path / "pass.key",
+        parameters=default_parameters(4, Analysis.PAPER),
+        key=key,
         seed=3,
     )
 
 
 @pytest.fixture
-def without_key(settings):
-    return replace(settings, key=None)
+def settings(recorded, tmp_path):
+    return settings_for(recorded, tmp_path / "pass.key")
+
+
+@pytest.fixture(scope="session")
+def processed(recorded, tmp_path_factory):
+    """What came of the pass in one process, and its key."""
+    settings = settings_for(recorded, tmp_path_factory.mktemp("processed") / "pass.key")
+    return process_pass(settings), settings.key.read_bytes()

@@ -42,9 +42,11 @@ def test_pulses_outside_of_the_record_are_told(path, symbols):
 
 def test_more_frames_than_there_is_room_for_leave_nothing(tmp_path, symbols):
     path = tmp_path / "small.h5"
-    with pytest.raises(SymbolRecordError, match="room for 4 frames"):
-        with SymbolRecordWriter(path, 0, 4) as writer:
-            writer.write(symbols)
+    with (
+        pytest.raises(SymbolRecordError, match="room for 4 frames"),
+        SymbolRecordWriter(path, 0, 4) as writer,
+    ):
+        writer.write(symbols)
     assert list(tmp_path.iterdir()) == []
 
 
