@@ -1,7 +1,7 @@
 """Distillation: from sifted bits to secret key."""
 
 from keybeam.distillation.amplification import toeplitz
-from keybeam.distillation.errors import DistillationError
+from keybeam.distillation.errors import DistillationError, NoCodeError
 from keybeam.distillation.reconciliation import (
     Code,
     DecodeResult,
@@ -30,6 +30,7 @@ __all__ = [
     "KeyLength",
     "KeyLengthError",
     "Mode",
+    "NoCodeError",
     "Reconciled",
     "binary_entropy",
     "choose_code",

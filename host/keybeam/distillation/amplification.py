@@ -27,12 +27,10 @@ def _checked(
     bits: NDArray[Any], seed: NDArray[Any], length: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     bits = require_bits(bits, "the string to amplify")
-    if not 0 <= length <= bits.size:
+    if not 1 <= length <= bits.size or length != int(length):
         raise DistillationError(
             f"a string of {bits.size} bits cannot be amplified to {length} bits"
         )
-    if length == 0:
-        return bits, np.zeros(0, np.uint8)
     return bits, require_bits(seed, "the seed of the Toeplitz matrix", bits.size + length - 1)
 
 
@@ -61,7 +59,7 @@ def toeplitz(
     seed : ndarray of uint8, shape (n + length - 1,)
         Uniformly random bits that define the matrix.
     length : int
-        Bits of the result, 0 to n; for 0 the seed is not looked at.
+        Bits of the result, 1 to n.
     portable : bool
         Do without the processor's multiplication without carries.
 
@@ -76,8 +74,6 @@ def toeplitz(
         If a length or a value is wrong.
     """
     bits, seed = _checked(bits, seed, length)
-    if length == 0:
-        return np.zeros(0, np.uint8)
     # Zeros before the string let the result begin at the lowest place of a word.
     shift = (1 - bits.size) % _WORD_BITS
     result = _native.middle_product(
@@ -104,8 +100,6 @@ def toeplitz_by_transform(bits: NDArray[Any], seed: NDArray[Any], length: int) -
     """
     bits, seed = _checked(bits, seed, length)
     n = bits.size
-    if length == 0:
-        return np.zeros(0, np.uint8)
     # Sums that wrap around a transform of this size end below index n - 1, which is not used.
     size = next_fast_len(n + length - 1, real=True)
     product = irfft(rfft(bits.astype(np.float64), size) * rfft(seed.astype(np.float64), size), size)

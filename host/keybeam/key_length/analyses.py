@@ -3,9 +3,14 @@
 import enum
 from dataclasses import dataclass
 
-from keybeam.key_length.composable import Security, composable_bounds, composable_key_length
+from keybeam.key_length.composable import (
+    Security,
+    check_error_rate,
+    composable_bounds,
+    composable_key_length,
+)
 from keybeam.key_length.counts import BasisCounts, BlockCounts, SiftedCounts
-from keybeam.key_length.errors import KeyLengthError
+from keybeam.key_length.errors import NoKeyError
 from keybeam.key_length.paper import KeyLength, paper_key_length
 from keybeam.key_length.source import Source
 
@@ -65,29 +70,36 @@ class SessionAnalysis:
         leak_bits : int
             Bits disclosed by reconciliation.
         packets, dropped_packets : int
-            Packets of the block, and those within its span that were dropped.
+            Packets of the block, and those it was to have that were dropped.
+
+        Raises
+        ------
+        KeyLengthError
+            If a quantity is impossible. Counts that are possible but prove no key, such as an
+            error rate of 0.11 or more by either analysis, are a length of 0.
         """
-        if self.analysis is Analysis.PAPER:
-            return paper_key_length(
-                counts,
-                min(signal_errors / max(counts.signal, 1), 0.5),
-                leak_bits=leak_bits,
-                intensities=self.intensities,
-                probabilities=self.probabilities,
-                xi=self.failure_probability,
-            )
+        sifted = SiftedCounts(
+            BasisCounts(
+                (counts.signal, counts.decoy, counts.vacuum),
+                (signal_errors, counts.decoy_errors, None),
+            ),
+            packets=packets,
+            dropped_packets=dropped_packets,
+        )
         try:
-            sifted = SiftedCounts(
-                BasisCounts(
-                    (counts.signal, counts.decoy, counts.vacuum),
-                    (signal_errors, counts.decoy_errors, None),
-                ),
-                packets=packets,
-                dropped_packets=dropped_packets,
-            )
+            check_error_rate(sifted)
+            if self.analysis is Analysis.PAPER:
+                return paper_key_length(
+                    counts,
+                    signal_errors / max(counts.signal, 1),
+                    leak_bits=leak_bits,
+                    intensities=self.intensities,
+                    probabilities=self.probabilities,
+                    xi=self.failure_probability,
+                )
             security = Security(self.failure_probability)
             return composable_key_length(sifted, leak_bits, self._source(), security)
-        except KeyLengthError:
+        except NoKeyError:
             return KeyLength(s1=0.0, e1=0.5, length_bits=0, leak_bits=leak_bits)
 
     def _source(self) -> Source:

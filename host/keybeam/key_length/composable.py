@@ -24,6 +24,7 @@ __all__ = [
     "ComposableKeyLength",
     "Costs",
     "Security",
+    "check_error_rate",
     "composable_bounds",
     "composable_key_length",
     "proved_entropy",
@@ -269,11 +270,11 @@ def proved_entropy(bounds: Bounds, source: Source) -> float:
 
 
 def check_error_rate(counts: SiftedCounts) -> None:
-    """Raise `KeyLengthError` where the bits that make key have an error rate of 0.11 or more."""
+    """Raise `NoKeyError` where the bits that make key have an error rate of 0.11 or more."""
     signal, errors = counts.key.clicks[0], counts.key.errors[0]
     if errors is not None and signal > 0 and errors / signal >= LARGEST_QBER:
-        raise KeyLengthError(
-            f"the error rate of the signal bits is {errors / signal:.4f}; "
+        raise NoKeyError(
+            f"the error rate of the signal bits (QBER) is {errors / signal:.4f}; "
             f"there is no key from {LARGEST_QBER} on"
         )
 
@@ -305,9 +306,9 @@ def composable_key_length(
     Raises
     ------
     NoKeyError
-        If the counts prove no key.
+        If the counts prove no key, as with an error rate of the signal bits of 0.11 or more.
     KeyLengthError
-        If a quantity is impossible, or the error rate of the signal bits is 0.11 or more.
+        If a quantity is impossible.
     """
     source = Source() if source is None else source
     security = Security() if security is None else security

@@ -100,8 +100,7 @@ class SiftedCounts:
     packets : int
         Reconciliation packets of the block, 1 to 1024. The number of errors of each is public.
     dropped_packets : int
-        Packets that failed and are not part of the block, from the end of the block before to that
-        of this one.
+        Packets that failed and are not part of the block, of those it was to be made of.
     pulses : int or None
         Pulses sent while the block came together, which a source without decoys needs to know.
 

@@ -5,7 +5,7 @@ Each end is a state machine (`SatelliteSession`, `GroundSession`) over typed mes
 """
 
 from keybeam.session.endpoint import EndpointParts
-from keybeam.session.errors import PeerLostError, SessionError, SessionRefusedError
+from keybeam.session.errors import ParameterError, PeerLostError, SessionError, SessionRefusedError
 from keybeam.session.ground import GroundSession
 from keybeam.session.satellite import SatelliteSession
 from keybeam.session.secret import PresharedSecret, SecretError, create_secret_pair
@@ -15,6 +15,7 @@ __all__ = [
     "EndpointParts",
     "GroundSession",
     "GroundStatistics",
+    "ParameterError",
     "PeerLostError",
     "PresharedSecret",
     "SatelliteSession",

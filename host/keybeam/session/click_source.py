@@ -2,11 +2,12 @@
 
 import secrets
 import time
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from keybeam.device import Receiver, RecordLoss
+from keybeam.device import RecordLoss
 from keybeam.protocol.downlink import FrameFlag
 from keybeam.protocol.numbers import PULSE_RATE_HZ, SLOT_PS
 from keybeam.protocol.records import FINE_PS
@@ -23,7 +24,7 @@ from keybeam.timing import (
     resolve_double_clicks,
 )
 
-__all__ = ["ClickSource", "align"]
+__all__ = ["ClickSource", "RecordSource", "align"]
 
 _CALIBRATION_CLICKS = 4096
 """First clicks of a session, from which the constant part of their phase is estimated: to about
@@ -53,6 +54,25 @@ def align(clicks: NDArray[np.void], delay_ps: float) -> NDArray[np.void]:
     return aligned
 
 
+class RecordSource(Protocol):
+    """What gives records: a receiver's board, or what stands for one.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in errors.
+    """
+
+    @property
+    def name(self) -> str:
+        """See the class."""
+        ...
+
+    def records(self, timeout: float) -> NDArray[np.uint64] | RecordLoss:
+        """Return the next records, or none after `timeout` seconds, or a loss before the next."""
+        ...
+
+
 class ClickSource:
     """Reads a receiver board until the pass is over.
 
@@ -61,8 +81,8 @@ class ClickSource:
 
     Parameters
     ----------
-    board : Receiver
-        The board; its stream is switched on.
+    board : RecordSource
+        The `Receiver`, whose stream is switched on.
     indexer : PulseIndexer
         Set for the board's time resolution.
     duration_s : float or None
@@ -84,7 +104,7 @@ class ClickSource:
 
     def __init__(
         self,
-        board: Receiver,
+        board: RecordSource,
         indexer: PulseIndexer,
         duration_s: float | None = None,
         seed: int | None = None,
@@ -165,6 +185,20 @@ class ClickSource:
             self._over |= not within.all()
             clicks = clicks[within]
         return self._finish(clicks) if self._over else self._prepare(clicks)
+
+    def finish(self) -> NDArray[np.void]:
+        """Let the pass be over, as where records come from a file; give the clicks that are left.
+
+        Returns
+        -------
+        ndarray of CLICK_DTYPE
+            See `read`; empty where the pass was over already.
+        """
+        nothing = np.empty(0, CLICK_DTYPE)
+        if self._over:
+            return nothing
+        self._over = True
+        return self._finish(nothing)
 
     def _watch(self, decoded: DecodedChunk) -> None:
         """Notice that the pass begins, and that it is over."""

@@ -115,8 +115,7 @@ class Distiller(Protocol):
         leak_bits : int
             Bits disclosed about it.
         dropped_packets : int
-            Packets since the last of the block before, up to the last of this one, that were
-            dropped.
+            Packets of the block that were dropped.
         """
         ...
 

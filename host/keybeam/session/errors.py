@@ -2,11 +2,15 @@
 
 from keybeam.errors import KeybeamError
 
-__all__ = ["PeerLostError", "SessionError", "SessionRefusedError"]
+__all__ = ["ParameterError", "PeerLostError", "SessionError", "SessionRefusedError"]
 
 
 class SessionError(KeybeamError):
     """A session that cannot go on."""
+
+
+class ParameterError(SessionError, ValueError):
+    """A parameter of a session that cannot be."""
 
 
 class SessionRefusedError(SessionError):

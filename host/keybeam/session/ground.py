@@ -14,6 +14,7 @@ from keybeam.keystore import KeyState
 from keybeam.protocol.numbers import SLOT_PS
 from keybeam.protocol.symbols import Intensity, basis_of, bit_of
 from keybeam.session.authentication import authenticate, verify
+from keybeam.session.blocks import BlockPlan
 from keybeam.session.distiller import Correction, Disclosure
 from keybeam.session.endpoint import Endpoint, EndpointParts
 from keybeam.session.errors import SessionError
@@ -134,6 +135,7 @@ class GroundSession(Endpoint):
         self._stage = _Stage.GREETING
         self._cutter = ChunkCutter(_CHUNK_SLOTS, _CHUNK_CLICKS)
         self._assembler = PacketAssembler(parts.parameters.packet_bits)
+        self._plan = BlockPlan(parts.parameters.block_packets)
         self._asked: dict[int, _AskedChunk] = {}
         self._answered: dict[int, tuple[SiftReply, SiftedClicks]] = {}
         self._chunks_asked = 0
@@ -144,6 +146,7 @@ class GroundSession(Endpoint):
         self._results: dict[int, PacketResult] = {}
         self._outcomes: dict[int, _Outcome] = {}
         self._good: list[_Outcome] = []
+        self._next_packet = 0
         self._block: _Block | None = None
         self._amplifying = False
         self._to_settle: deque[tuple[str, bool]] = deque()
@@ -198,6 +201,7 @@ class GroundSession(Endpoint):
         for chunk in self._cutter.flush():
             self._ask_chunk(chunk, now)
         self._stage = _Stage.ENDING
+        self._correct_early()
         self._end_sifting(now)
         return self._taken()
 
@@ -216,6 +220,7 @@ class GroundSession(Endpoint):
             bases=pack_bits(basis_of(clicks["channel"])),
             sampled=pack_bits(sampled),
             bits=pack_bits(bit[sampled]),
+            nonce=self._parts.random.draw("nonce", 16),
         )
         self._asked[number] = _AskedChunk(request, index, bit, sampled)
         self._ask("sift", number, request, now)
@@ -303,9 +308,7 @@ class GroundSession(Endpoint):
             self._packets[packet.number] = packet
             following = packet.last_chunk + (packet.last_click == clicks.size - 1)
             self._transcript.begin_packet(packet, following)
-            early = self._syndromes.pop(packet.number, None)
-            if early is not None:
-                self._correct(packet, early)
+        self._correct_early()
 
     def _end_sifting(self, now: float) -> None:
         if self._stage is _Stage.ENDING and not self._asked:
@@ -331,13 +334,28 @@ class GroundSession(Endpoint):
         number = message.packet
         if number in self._results:
             self._send(self._results[number])
-        elif number in self._packets:
-            self._correct(self._packets[number], message)
-        elif self._assembler.packets <= number <= self._assembler.packets + _WINDOW:
-            # It overtook the last sifting reply of its packet.
+        elif number in self._packets or number in self._coming:
             self._syndromes.setdefault(number, message)
+            self._correct_early()
         # Else the packet is being corrected; the result will be told.
         return True
+
+    @property
+    def _coming(self) -> range:
+        """Packets whose syndromes may come before their last sifting replies."""
+        packets = self._assembler.packets
+        return range(packets, self._plan.end(packets) + _WINDOW)
+
+    def _received(self, number: int) -> bool:
+        """Whether all pulses of a packet's block have been received."""
+        taking = self._stage in (_Stage.GREETING, _Stage.SIFTING)
+        return not taking or self._assembler.packets >= self._plan.end(number)
+
+    def _correct_early(self) -> None:
+        """Correct the packets whose syndromes overtook the last sifting replies of their block."""
+        for number in sorted(self._syndromes):
+            if number in self._packets and self._received(number):
+                self._correct(self._packets[number], self._syndromes.pop(number))
 
     def _correct(self, packet: SiftedPacket, message: Syndrome) -> None:
         """Begin to correct a packet."""
@@ -455,13 +473,19 @@ class GroundSession(Endpoint):
         if self._to_settle:
             self._settle(now)
             return
-        size = self._parts.parameters.block_packets
         decided = len(self.packets) == self._assembler.packets
         last = self._stage is _Stage.DISTILLING and decided
-        if len(self._good) >= size or (last and self._good):
-            outcomes, self._good = self._good[:size], self._good[size:]
-            self._amplify(outcomes)
-        elif last:
+        while self._next_packet < len(self.packets):
+            end = self._plan.end(self._next_packet)
+            if len(self.packets) < end and not last:
+                return
+            self._next_packet = end
+            outcomes = [item for item in self._good if item.packet.number < end]
+            self._good = self._good[len(outcomes) :]
+            if outcomes:
+                self._amplify(outcomes)
+                return
+        if last:
             self._stage = _Stage.LEAVING
             self._ask("goodbye", 0, Goodbye(len(self.blocks)), now)
 
@@ -470,7 +494,7 @@ class GroundSession(Endpoint):
         self._amplifying = True
         parts = self._parts
         statistics = _block_statistics(len(self.blocks), outcomes)
-        previous_end = self.blocks[-1].packets[-1] if self.blocks else -1
+        dropped = self._plan.dropped(statistics.packets, self._assembler.packets)
         bits = np.concatenate([outcome.bits for outcome in outcomes])
 
         def work() -> tuple[KeyLength, bytes, bytes]:
@@ -481,7 +505,6 @@ class GroundSession(Endpoint):
                 decoy_errors=statistics.decoy_errors,
             )
             errors = round(statistics.qber * statistics.signal)
-            dropped = statistics.packets[-1] - previous_end - len(statistics.packets)
             length = parts.distiller.key_length(counts, errors, statistics.leak_bits, dropped)
             seed_bits = bits.size + length.length_bits - 1 if length.length_bits else 0
             seed = parts.random.draw("toeplitz", (seed_bits + 7) // 8)

@@ -10,6 +10,7 @@ from keybeam.distillation import (
     BlockCounts,
     DistillationError,
     KeyLength,
+    NoCodeError,
     tag,
     toeplitz,
 )
@@ -138,9 +139,11 @@ def _code_for(counted: list[Counted]) -> Code:
     """Code for a packet, by the errors counted so far.
 
     Where there are more errors than any code corrects, it is the strongest one: the packet then
-    fails and is dropped like any other.
+    fails and is dropped like any other. So it is where nothing was sampled.
     """
     try:
-        return choose_code(estimate_error_rate(counted), _MODE)
-    except DistillationError:
-        return code_by_identifier(code_identifiers()[-1])
+        if any(count.bits for count in counted):
+            return choose_code(estimate_error_rate(counted), _MODE)
+    except NoCodeError:
+        pass
+    return code_by_identifier(code_identifiers()[-1])

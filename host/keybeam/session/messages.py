@@ -12,6 +12,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from keybeam.session.errors import ParameterError
+
 __all__ = [
     "PROTOCOL_VERSION",
     "TAG_BYTES",
@@ -39,7 +41,7 @@ __all__ = [
     "encode_message",
 ]
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 """Version of these messages; both ends must have the same."""
 
 TAG_BYTES = 16
@@ -72,7 +74,13 @@ class SessionParameters(msgspec.Struct, frozen=True, array_like=True):
     analysis : str
         Name of the key-length analysis.
     failure_probability : float
-        ξ of every bound of the paper's analysis, or ε_sec of a block by the composable one.
+        ξ of every bound of the paper's analysis, or ε_sec of a block by the composable one; above
+        0 and below 1.
+
+    Raises
+    ------
+    ParameterError
+        If a number of bits or packets, the part or the probability is out of range.
     """
 
     intensities: tuple[float, float, float]
@@ -82,6 +90,14 @@ class SessionParameters(msgspec.Struct, frozen=True, array_like=True):
     sample_fraction: float
     analysis: str
     failure_probability: float
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("packet_bits", 1, 1 << 32), ("block_packets", 1, 9)):
+            if not low <= getattr(self, name) <= high:
+                raise ParameterError(f"{name} must be {low} to {high}, not {getattr(self, name)}")
+        for name in ("sample_fraction", "failure_probability"):
+            if not 0 < getattr(self, name) < 1:
+                raise ParameterError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -148,6 +164,9 @@ class SiftRequest(msgspec.Struct, frozen=True, tag="sift"):
         One bit a click: basis, and whether the click is sampled.
     bits : bytes
         One bit a sampled click: its key bit.
+    nonce : bytes
+        Fresh random bytes. As the signatures of a block cover them, its chunks cannot have been
+        made up in the ground station's name before their pulses arrived.
     """
 
     chunk: Count
@@ -157,6 +176,7 @@ class SiftRequest(msgspec.Struct, frozen=True, tag="sift"):
     bases: bytes
     sampled: bytes
     bits: bytes
+    nonce: Identifier16
 
 
 class SiftReply(msgspec.Struct, frozen=True, tag="sift_reply"):

@@ -13,6 +13,7 @@ from keybeam.distillation.reconciliation import Counted
 from keybeam.keystore import KeyState
 from keybeam.protocol.symbols import Intensity
 from keybeam.session.authentication import authenticate, verify
+from keybeam.session.blocks import BlockPlan
 from keybeam.session.distiller import Disclosure
 from keybeam.session.endpoint import Endpoint, EndpointParts
 from keybeam.session.messages import (
@@ -124,6 +125,8 @@ class SatelliteSession(Endpoint):
         self._hello_reply: HelloReply | None = None
         self._chunks: dict[int, _Sifted] = {}
         self._next_chunk = 0
+        self._ended = False
+        self._plan = BlockPlan(parts.parameters.block_packets)
         self._assembler = PacketAssembler(parts.parameters.packet_bits)
         self._undisclosed: deque[SiftedPacket] = deque()
         self._counted: dict[int, list[tuple[int, int]]] = {}
@@ -138,7 +141,6 @@ class SatelliteSession(Endpoint):
         self.packets = 0
         self.dropped_packets = 0
         self.blocks = 0
-        self._block_end = -1
         self.abandoned_blocks = 0
 
     @property
@@ -174,8 +176,7 @@ class SatelliteSession(Endpoint):
             case Settle():
                 return self._accept_settle(message)
             case PassEnd(chunks=chunks) if chunks == self._next_chunk:
-                assembler = self._assembler
-                self._send(PassEndReply(assembler.packets, assembler.pending_bits))
+                self._end_sifting()
                 return True
             case Goodbye(blocks=blocks) if blocks == self.blocks and not len(self._requests):
                 # Until it knows the result of every packet, the satellite stays.
@@ -230,7 +231,7 @@ class SatelliteSession(Endpoint):
         if number in self._chunks:
             self._send(self._chunks[number].reply)
             return True
-        if not self._next_chunk <= number < self._next_chunk + _FARTHEST:
+        if self._ended or not self._next_chunk <= number < self._next_chunk + _FARTHEST:
             return False
         try:
             sifted = self._sift(request)
@@ -283,10 +284,22 @@ class SatelliteSession(Endpoint):
             self._undisclosed.append(packet)
         self._disclose_next()
 
+    def _end_sifting(self) -> None:
+        """Take no further chunk, so that nothing can be added to what is disclosed now."""
+        self._ended = True
+        self._send(PassEndReply(self._assembler.packets, self._assembler.pending_bits))
+        self._disclose_next()
+
+    def _received(self, number: int) -> bool:
+        """Whether all pulses of a packet's block have been received."""
+        return self._ended or self.packets >= self._plan.end(number)
+
     def _disclose_next(self) -> None:
-        """Disclose the packets whose turn has come."""
+        """Disclose the packets whose turn has come, none before its block has been received."""
         while self._undisclosed:
             number = self._undisclosed[0].number
+            if not self._received(number):
+                return
             if number >= _UNDECIDED and number - _UNDECIDED not in self._decided:
                 return
             packet = self._undisclosed.popleft()
@@ -394,27 +407,29 @@ class SatelliteSession(Endpoint):
     def _fault(self, message: AmplifyInstruction) -> str:
         """Why an instruction cannot be followed; empty where it can."""
         good = [self._good[packet] for packet in message.packets if packet in self._good]
-        size = self._parts.parameters.block_packets
-        if len(good) != len(message.packets) or not 1 <= len(good) <= size:
+        if len(good) != len(message.packets) or not good:
             return "it names packets that the satellite does not have"
         if message.packets != sorted(set(message.packets)):
             return "its packets are not in order"
+        if len({self._plan.block_of(packet) for packet in message.packets}) > 1:
+            return "its packets are of different blocks"
         if not self._genuine(message):
             return "it is not genuine"
         packets = [item.packet for item in good]
+        if message.decoy_errors > sum(packet.decoy for packet in packets):
+            return "it has more errors of decoys than decoys"
         counts = BlockCounts(
             signal=sum(packet.bits.size for packet in packets),
             decoy=sum(packet.decoy for packet in packets),
             vacuum=sum(packet.vacuum for packet in packets),
-            decoy_errors=min(message.decoy_errors, sum(packet.decoy for packet in packets)),
+            decoy_errors=message.decoy_errors,
         )
         leak_bits = sum(item.leak_bits for item in good)
         told = (message.signal, message.decoy, message.vacuum, message.leak_bits)
         if told != (counts.signal, counts.decoy, counts.vacuum, leak_bits):
             return "its counts are not the satellite's"
         errors = sum(item.errors for item in good)
-        dropped = message.packets[-1] - self._block_end - len(message.packets)
-        self._block_end = message.packets[-1]
+        dropped = self._plan.dropped(message.packets, self.packets)
         length = self._parts.distiller.key_length(counts, errors, leak_bits, dropped).length_bits
         seed_bits = counts.signal + length - 1 if length else 0
         if message.length != length or len(message.seed) != (seed_bits + 7) // 8:

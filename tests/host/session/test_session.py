@@ -1,6 +1,7 @@
 """Both state machines together, on a good channel and on one that does its worst."""
 
 import hashlib
+import math
 
 import msgspec
 import numpy as np
@@ -12,22 +13,29 @@ from session_ends import (
     lookup,
     make_clicks,
     open_ends,
+    open_parts,
     symbols_sent,
 )
 
 from keybeam.keystore import KeyState
 from keybeam.protocol.link import LookupStatus
+from keybeam.protocol.numbers import SLOT_PS
 from keybeam.protocol.symbols import Intensity, basis_of, bit_of, intensity_of
+from keybeam.session import GroundSession, ParameterError, PeerLostError, SatelliteSession
 from keybeam.session.messages import (
     AmplifyConfirm,
     AmplifyInstruction,
     BitsReply,
     BitsRequest,
     Heartbeat,
+    PacketResult,
+    PassEnd,
     Settle,
     SiftReply,
+    SiftRequest,
+    Syndrome,
 )
-from keybeam.sifting import encode_indices
+from keybeam.sifting import decode_indices, encode_indices
 
 
 def held_keys(store):
@@ -95,9 +103,17 @@ def test_equal_keys_on_a_channel_that_does_its_worst(folder, seed):
     assert [packet for block in ground.blocks for packet in block.packets] == good
     assert len(ground.packets) - len(good) == satellite.dropped_packets > 0
     assert not any(block.abandoned for block in ground.blocks)
-    # Both ends count the packets that each block left out.
-    ends_of_blocks = [-1, *(block.packets[-1] for block in ground.blocks)]
-    left_out = np.diff(ends_of_blocks) - [len(block.packets) for block in ground.blocks]
+    # A block is what is left of three packets in a row; both ends count those it left out.
+    rows = [range(first, first + 3) for first in range(0, len(ground.packets), 3)]
+    assert [block.packets for block in ground.blocks] == [
+        kept for row in rows if (kept := [number for number in row if number in good])
+    ]
+    left_out = [
+        len([number for number in row if number < len(ground.packets)]) - len(block.packets)
+        for block in ground.blocks
+        for row in rows
+        if block.packets[0] in row
+    ]
     assert sorted(distiller.dropped) == sorted([*left_out, *left_out])
     assert satellite.unsettled_keys == 0
     assert ground.key_sha256 == satellite.key_sha256
@@ -311,6 +327,100 @@ def test_codes_are_chosen_by_what_was_counted_before(folder):
     ends.close()
 
 
+def test_nothing_of_a_block_is_told_before_its_last_pulse_was_received(folder):
+    """Whatever tells of signal bits comes after every sifting request of its block."""
+    asked, told = [], []
+
+    def watch(sender, message):
+        match message:
+            case SiftRequest():
+                asked.append(int(decode_indices(message.indices)[-1]))
+            case Syndrome() | BitsRequest() | BitsReply() | PacketResult():
+                told.append((message.packet, max(asked)))
+        return message
+
+    ends = open_ends(folder)
+    clicks = make_clicks(40_000, 0.02, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2), rate=0.2, tamper=watch).run(clicks)
+    # Where the last bit of every packet lies, counted from the clicks alone.
+    packets = ends.ground.packets
+    last_index = {packet.index: round(packet.time_s / (SLOT_PS * 1e-12)) for packet in packets}
+    assert {packet for packet, _ in told} == set(last_index)
+    for packet, received in told:
+        last = min(packet // 3 * 3 + 2, len(packets) - 1)
+        assert received >= last_index[last]
+    ends.close()
+
+
+class FirmDistiller(PlainDistiller):
+    """Makes nothing of a disclosure without a tag."""
+
+    def correction(self, bits, disclosure, key):
+        return super().correction(bits, disclosure, key) if any(disclosure.tag) else None
+
+
+def test_a_syndrome_in_a_false_name_is_not_looked_at_before_its_time(folder):
+    """It makes its packet fail in the end; until then it learns nothing from the ground station."""
+    answers = []
+    posted = []
+
+    def tamper(sender, message):
+        if isinstance(message, PacketResult | BitsRequest) and message.packet == 0:
+            answers.append(ends.ground.sifted_bits)
+        if isinstance(message, SiftReply) and not posted and ends.ground.sifted_bits > 1000:
+            posted.append(ends.ground.sifted_bits)
+            return Syndrome(0, 1, bytes(125), bytes(16), bytes(16), 0, 0)
+        return message
+
+    ends = open_ends(folder, distiller=FirmDistiller())
+    clicks = make_clicks(40_000, 0.02, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2), tamper=tamper).run(clicks)
+    assert posted[0] < 3000 <= min(answers)
+    assert not ends.ground.packets[0].good
+    assert ends.ground.blocks[0].packets == [1, 2]
+    assert ends.ground.key_sha256 == ends.satellite.key_sha256
+    ends.close()
+
+
+def test_after_an_end_in_a_false_name_nothing_more_is_sifted(folder):
+    """The satellite discloses what it has, and takes nothing that could still be attacked."""
+    forged = []
+
+    def tamper(sender, message):
+        if isinstance(message, SiftRequest) and message.chunk == 2 and not forged:
+            forged.append(ends.satellite.packets)
+            return PassEnd(2)
+        return message
+
+    ends = open_ends(folder)
+    clicks = make_clicks(40_000, 0.02, np.random.default_rng(1))
+    channel = Channel(ends, np.random.default_rng(2), tamper=tamper)
+    with pytest.raises(PeerLostError):
+        channel.run(clicks)
+    assert ends.satellite.packets == forged[0]
+    assert ends.satellite.secret_key_bits == ends.ground.secret_key_bits
+    ends.close()
+
+
+def test_a_sifting_request_made_up_beforehand_gives_no_key(folder):
+    """One that guesses everything right but the random bits is found by the signature."""
+
+    def tamper(sender, message):
+        if isinstance(message, SiftRequest) and message.chunk == 0:
+            return msgspec.structs.replace(message, nonce=bytes(16))
+        return message
+
+    ends = open_ends(folder)
+    clicks = make_clicks(40_000, 0.02, np.random.default_rng(1))
+    Channel(ends, np.random.default_rng(2), tamper=tamper).run(clicks)
+    assert all(packet.good for packet in ends.ground.packets)
+    abandoned = [bool(block.abandoned) for block in ends.ground.blocks]
+    assert abandoned[0]
+    assert not any(abandoned[2:])
+    assert ends.ground.key_sha256 == ends.satellite.key_sha256
+    ends.close()
+
+
 @pytest.mark.parametrize("lost", [AmplifyConfirm, Settle])
 def test_a_key_is_ready_at_both_ends_or_not_even_pending_after_the_next_session(folder, lost):
     """The session breaks off while the second key is half agreed on; the next one settles it."""
@@ -348,3 +458,36 @@ def test_ends_that_do_not_fit_say_why(folder):
     assert ends.satellite.refusal == ends.ground.refusal
     assert not ends.ground.ready
     ends.close()
+
+
+def test_ends_with_different_codes_say_so(folder):
+    other = PlainDistiller()
+    other.fingerprint = b"of other matrices"
+    parts = (open_parts(folder, "satellite"), open_parts(folder, "ground", distiller=other))
+    satellite, ground = SatelliteSession(parts[0], lookup), GroundSession(parts[1])
+    (hello,) = ground.begin(0.0)
+    (reply,) = satellite.handle(hello, 0.0)
+    assert "different error-correcting codes" in reply.refusal
+    ground.handle(reply, 0.0)
+    assert ground.refusal == reply.refusal
+    assert not ground.ready
+    for part in parts:
+        part.store.close()
+        part.secret.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("packet_bits", 0),
+        ("block_packets", 0),
+        ("block_packets", 10),
+        ("sample_fraction", 0.0),
+        ("sample_fraction", math.nan),
+        ("failure_probability", 1.0),
+        ("failure_probability", -math.inf),
+    ],
+)
+def test_parameters_that_cannot_be_are_named(name, value):
+    with pytest.raises(ParameterError, match=name):
+        msgspec.structs.replace(PARAMETERS, **{name: value})

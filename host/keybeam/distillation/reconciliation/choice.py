@@ -2,7 +2,7 @@
 
 import math
 
-from keybeam.distillation.errors import DistillationError
+from keybeam.distillation.errors import DistillationError, NoCodeError
 from keybeam.distillation.reconciliation.code import (
     Code,
     code_by_identifier,
@@ -73,15 +73,17 @@ def choose_code(estimate: ErrorEstimate | float, mode: Mode = Mode.EFFICIENT) ->
 
     Raises
     ------
+    NoCodeError
+        If the rate is too high for every code.
     DistillationError
-        If the rate is out of range or too high for every code.
+        If it is out of range.
     """
     if not isinstance(estimate, ErrorEstimate):
         estimate = ErrorEstimate(estimate, 0.0)
     limit = frame_error_limit(estimate, mode.margin, mode.doubt)
     identifiers = code_identifiers()
     if limit > limit_of(identifiers[-1]):
-        raise DistillationError(
+        raise NoCodeError(
             f"no reconciliation code for an error rate of {estimate.rate:.2%}: "
             f"frames of up to {limit_of(identifiers[-1]):.2%} can be decoded"
         )

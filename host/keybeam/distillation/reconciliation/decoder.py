@@ -108,8 +108,15 @@ class FrameDecoder:
         Parameters
         ----------
         count : int
-            How many, at most those that have not been told.
+            How many, 0 or more; where fewer have not been told, these.
+
+        Raises
+        ------
+        DistillationError
+            If the number is negative.
         """
+        if count < 0:
+            raise DistillationError(f"{count} doubtful bits cannot be asked for")
         doubt = np.abs(np.log(self._odds))
         doubt[self._told()] = np.inf
         count = min(count, int(np.count_nonzero(np.isfinite(doubt))))

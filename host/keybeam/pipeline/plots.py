@@ -1,0 +1,44 @@
+"""Plot of where the time of a run goes."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from keybeam.pipeline.run import PipelineResult
+
+__all__ = ["plot_stages"]
+
+# Okabe and Ito's palette, which most colour-blind readers can tell apart.
+_PARTS = (
+    ("at work", "busy_s", "#0072B2"),
+    ("waiting for the stage before", "starved_s", "#CCCCCC"),
+    ("waiting for the stage after", "blocked_s", "#D55E00"),
+)
+
+
+def plot_stages(result: PipelineResult, path: Path) -> None:
+    """Draw for every process how long it worked and waited, into an SVG file.
+
+    Parameters
+    ----------
+    result : PipelineResult
+        What a run told.
+    path : Path
+        File to write.
+    """
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "stages", "font.size": 10}):
+        figure = Figure(figsize=(8, 1.2 + 0.4 * len(result.stages)), layout="constrained")
+        axes = figure.subplots()
+        places = np.arange(len(result.stages))
+        left = np.zeros(len(result.stages))
+        for label, name, colour in _PARTS:
+            width = np.array([getattr(stage, name) for stage in result.stages])
+            axes.barh(places, width, left=left, color=colour, label=label)
+            left += width
+        axes.set_yticks(places, [stage.stage for stage in result.stages])
+        axes.invert_yaxis()
+        axes.set(xlabel="s", xlim=(0, None))
+        figure.legend(loc="outside lower center", ncols=len(_PARTS))
+        figure.savefig(path, format="svg", metadata={"Date": None})

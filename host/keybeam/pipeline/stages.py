@@ -1,0 +1,206 @@
+"""The stages of the pipeline, each a generator over the items of the one before.
+
+They know nothing of processes: `keybeam.pipeline.inline` joins them in one process,
+`keybeam.pipeline.processes` by rings.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keybeam.device import RecordLoss
+from keybeam.distillation import TAG_BITS, binary_entropy, choose_code, reconcile, tag
+from keybeam.distillation.errors import NoCodeError
+from keybeam.distillation.reconciliation import (
+    Code,
+    Counted,
+    Mode,
+    code_by_identifier,
+    code_identifiers,
+    estimate_error_rate,
+)
+from keybeam.pipeline.items import (
+    CLICK_BATCH,
+    Clicks,
+    Corrected,
+    PacketCounts,
+    Sifted,
+    header_of,
+    pack,
+)
+from keybeam.pipeline.meter import Meter
+from keybeam.pipeline.ring import Item
+from keybeam.pipeline.settings import PipelineSettings
+from keybeam.pipeline.symbols import SymbolRecord
+from keybeam.protocol.numbers import SLOT_PS
+from keybeam.protocol.symbols import basis_of, bit_of
+from keybeam.session.click_source import ClickSource
+from keybeam.session.randomness import RandomSource, SeededRandom, SystemRandom, random_mask
+from keybeam.session.statistics import PacketStatistics
+from keybeam.sifting import PacketAssembler, SiftedClicks, SiftedPacket, compare
+from keybeam.tags import Capture
+from keybeam.timing import PulseIndexer
+
+__all__ = ["find_clicks", "random_source", "reconcile_packets", "sift_clicks"]
+
+_REMEMBERED = 4
+"""Packets before this one whose samples choose its code, as in a session."""
+
+
+def random_source(settings: PipelineSettings) -> RandomSource:
+    """Where the random choices of a run come from."""
+    return SystemRandom() if settings.seed is None else SeededRandom(settings.seed, "pipeline")
+
+
+class _Replay:
+    """Gives the records of captures, one packet after another, in the place of a board."""
+
+    name = "the capture"
+
+    def __init__(self, settings: PipelineSettings, meter: Meter) -> None:
+        self._packets = self._all(settings, meter)
+        self.over = False
+
+    def _all(
+        self, settings: PipelineSettings, meter: Meter
+    ) -> Iterator[NDArray[np.uint64] | RecordLoss]:
+        for place, path in enumerate(settings.captures):
+            with Capture(path) as capture:
+                # Another capture of the same pass: the time begins anew.
+                if place:
+                    yield RecordLoss(None)
+                for packet in capture.packets():
+                    if packet.lost is None or packet.lost > 0:
+                        yield RecordLoss(packet.lost)
+                    if packet.records.size:
+                        meter.taken += packet.records.size
+                        yield packet.records
+
+    def records(self, timeout: float) -> NDArray[np.uint64] | RecordLoss:  # noqa: ARG002
+        """Give the next records; none once the captures are over."""
+        following = next(self._packets, None)
+        self.over = following is None
+        return np.empty(0, np.uint64) if following is None else following
+
+
+def _parts(source: ClickSource, replay: _Replay) -> Iterator[NDArray[np.void]]:
+    """Clicks as they become ready, until the pass or the captures are over."""
+    while (clicks := source.read()) is not None:
+        yield clicks
+        if replay.over:
+            yield source.finish()
+            return
+
+
+def find_clicks(settings: PipelineSettings, meter: Meter) -> Iterator[Item]:
+    """Read the captures; give the clicks with their pulse index, gated, one a pulse."""
+    with Capture(settings.captures[0]) as capture:
+        metadata = capture.metadata
+    replay = _Replay(settings, meter)
+    indexer = PulseIndexer(bin_ps=metadata.bin_ps, sync_bin_ps=metadata.sync_bin_ps)
+    source = ClickSource(replay, indexer, seed=settings.seed)
+    told = 0
+    for clicks in _parts(source, replay):
+        for start in range(0, clicks.size, CLICK_BATCH):
+            part = clicks[start : start + CLICK_BATCH]
+            meter.given += part.size
+            yield pack(
+                Clicks(source.detections - told),
+                np.ascontiguousarray(part["index"]),
+                np.ascontiguousarray(part["channel"]),
+            )
+            told = source.detections
+
+
+def sift_clicks(settings: PipelineSettings, meter: Meter, items: Iterator[Item]) -> Iterator[Item]:
+    """Compare the clicks with the symbols that were sent; give packets of both ends' bits."""
+    parameters, random = settings.parameters, random_source(settings)
+    # Bit 0 of a click's bit is the transmitter's, bit 1 the receiver's.
+    assembler = PacketAssembler(parameters.packet_bits)
+    samples: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED + 1)
+    with SymbolRecord(settings.symbols) as record:
+        for item in items:
+            index, channel = item.arrays
+            meter.taken += index.size
+            status, symbols = record.look_up(index)
+            found = compare(status, symbols, basis_of(channel))
+            sampled = random_mask(random, "sample", index.size, parameters.sample_fraction)
+            received = bit_of(channel[found.matching])
+            clicks = SiftedClicks(
+                index=index[found.matching],
+                intensity=found.intensities,
+                sampled=sampled[found.matching],
+                bit=found.bits | received << np.uint8(1),
+                error=found.bits != received,
+            )
+            for packet in assembler.feed(clicks):
+                samples.append((packet.sampled_errors, packet.sampled))
+                meter.given += packet.bits.size
+                yield _sifted(packet, samples)
+
+
+def _sifted(packet: SiftedPacket, samples: deque[tuple[int, int]]) -> Item:
+    counts = PacketCounts(
+        packet.number,
+        packet.last_index * SLOT_PS * 1e-12,
+        packet.decoy,
+        packet.vacuum,
+        packet.decoy_errors,
+        packet.sampled,
+        packet.sampled_errors,
+    )
+    counted = [(errors, bits, age) for age, (errors, bits) in enumerate(reversed(samples))]
+    sent, received = packet.bits & np.uint8(1), packet.bits >> np.uint8(1)
+    return pack(Sifted(counts, counted), sent, received)
+
+
+def reconcile_packets(
+    settings: PipelineSettings, meter: Meter, items: Iterator[Item]
+) -> Iterator[Item]:
+    """Correct the received bits of packets, and verify them."""
+    random = random_source(settings)
+    for item in items:
+        header = header_of(item, Sifted)
+        sent, received = item.arrays
+        meter.taken += sent.size
+        code = _code_for(header, settings.mode)
+        found = reconcile(
+            settings.mode,
+            code,
+            received,
+            code.syndrome(sent),
+            lambda places, sent=sent: sent[places],  # type: ignore[misc]
+        )
+        key = random.draw(f"verification of packet {header.counts.number}", 16)
+        good = found.result.converged and tag(found.result.bits, key) == tag(sent, key)
+        errors = found.result.errors if good else 0
+        qber = errors / sent.size
+        leak = found.leak_bits + TAG_BITS
+        shannon = sent.size * binary_entropy(qber)
+        statistics = PacketStatistics(
+            index=header.counts.number,
+            time_s=header.counts.time_s,
+            good=good,
+            qber=qber if good else None,
+            sampled_qber=header.counts.sampled_errors / max(header.counts.sampled, 1),
+            sampled=header.counts.sampled,
+            code=code.identifier,
+            leak_bits=leak,
+            efficiency=leak / shannon if shannon else None,
+        )
+        bits = found.result.bits if good else found.result.bits[:0]
+        meter.given += bits.size
+        yield pack(Corrected(header.counts, errors, statistics), bits)
+
+
+def _code_for(header: Sifted, mode: Mode) -> Code:
+    """Code by the samples; the strongest where there are none, or too many errors for any."""
+    counted = [Counted(*count) for count in header.counted]
+    try:
+        if any(count.bits for count in counted):
+            return choose_code(estimate_error_rate(counted), mode)
+    except NoCodeError:
+        pass
+    return code_by_identifier(code_identifiers()[-1])

@@ -1,0 +1,197 @@
+"""A recorded pass from its files to key, in one process and in several."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import psutil
+import pytest
+from click.testing import CliRunner
+
+from keybeam.distillation import BlockCounts, Mode, binary_entropy
+from keybeam.key_length import paper_key_length
+from keybeam.pipeline import (
+    PipelineError,
+    PipelineResult,
+    SymbolRecordError,
+    process_pass,
+    stages,
+)
+from keybeam.pipeline.command import pipeline
+from keybeam.protocol.symbols import Intensity, basis_of, bit_of, intensity_of
+from keybeam_sim.recording import RecordedLink
+from keybeam_sim.source import SymbolSource
+
+FRAMES = 130
+
+
+def expected_counts():
+    """Signal clicks with matching bases, and their error rate, from the simulated link alone."""
+    generator = np.random.default_rng(5)
+    symbols = SymbolSource(5).symbols(np.arange(16 * 65_536, dtype=np.uint64))
+    places, channels = RecordedLink(efficiency=0.5).clicks(symbols, generator)
+    sent = symbols[places]
+    signal = (basis_of(sent) == basis_of(channels)) & (intensity_of(sent) == Intensity.SIGNAL)
+    wrong = bit_of(sent[signal]) != bit_of(channels[signal])
+    return np.count_nonzero(signal) * FRAMES / 16, wrong.mean()
+
+
+def test_a_recorded_pass_becomes_key(processed):
+    result, key = processed
+    clicks, qber = expected_counts()
+    sifted = 0.9 * clicks
+    # The first frames and the last are cut off where the clock is not known yet.
+    assert 0.9 * sifted - 100_000 < result.sifted_bits <= sifted
+    assert result.packets == result.sifted_bits // 100_000 >= 5
+    assert result.packets_failed == 0
+    assert result.qber == pytest.approx(qber, rel=0.03)
+    assert [block.packets for block in result.blocks] == [
+        [0, 1, 2, 3],
+        list(range(4, result.packets)),
+    ]
+    for block in result.blocks:
+        assert block.signal == 100_000 * len(block.packets)
+        assert block.leak_bits > block.signal * binary_entropy(block.qber)
+        counts = BlockCounts(block.signal, block.decoy, block.vacuum, block.decoy_errors)
+        expected = paper_key_length(counts, block.qber, leak_bits=block.leak_bits)
+        assert block.length_bits == expected.length_bits
+    assert 8 * len(key) == result.secret_bits == sum(b.length_bits for b in result.blocks) > 0
+    assert abs(np.unpackbits(np.frombuffer(key, np.uint8)).mean() - 0.5) < 0.02
+
+
+def test_processes_make_the_same_key(settings, processed, tmp_path):
+    expected, key = processed
+    plot = tmp_path / "time.svg"
+    words = ["--analysis", "paper", "--workers", "2", "--seed", "3", "--block-packets", "4"]
+    words += ["--json", "--plot", str(plot)]
+    done = CliRunner().invoke(pipeline, _command(settings, *words))
+    assert done.exit_code == 0, done.output
+    assert settings.key.read_bytes() == key
+    assert stat.S_IMODE(settings.key.stat().st_mode) == 0o600
+    result = msgspec.json.decode(done.stdout, type=PipelineResult)
+    assert result.blocks == expected.blocks
+    names = ["clicks", "sift", "reconcile 1", "reconcile 2", "amplify"]
+    assert [stage.stage for stage in result.stages] == names
+    assert all(name in plot.read_text() for name in names)
+    found = {stage.stage: stage for stage in result.stages}
+    assert found["clicks"].given == found["sift"].taken == result.clicks
+    parts = [found["reconcile 1"], found["reconcile 2"]]
+    assert sum(part.taken for part in parts) == found["sift"].given == result.sifted_bits
+    assert sum(part.given for part in parts) == found["amplify"].taken
+    assert found["amplify"].given == result.secret_bits
+
+
+def test_a_pass_in_two_captures_is_one_pass(settings, processed):
+    """The same pulses once more: none is taken twice."""
+    told = []
+    result = process_pass(replace(settings, captures=settings.captures * 2), told.append)
+    assert result.blocks == processed[0].blocks
+    assert result.records == 2 * processed[0].records
+    assert told[-1].records == told[-1].all_records == result.records
+    assert [step.records for step in told] == sorted(step.records for step in told)
+    assert told[-1].secret_bits == result.secret_bits
+
+
+def test_packets_that_fail_are_in_no_key(settings, monkeypatch):
+    right, calls = stages.reconcile, []
+
+    def fail_second(mode, code, bits, syndrome, ask):
+        calls.append(1)
+        if len(calls) == 2:
+            syndrome = syndrome ^ 1
+        return right(mode, code, bits, syndrome, ask)
+
+    monkeypatch.setattr(stages, "reconcile", fail_second)
+    result = process_pass(replace(settings, mode=Mode.EFFICIENT))
+    assert result.packets_failed == 1
+    assert result.blocks[0].packets == [0, 2, 3]
+    assert result.blocks[0].signal == 300_000
+
+
+def test_bad_files_are_told_and_leave_no_key(settings, tmp_path):
+    broken = tmp_path / "broken.h5"
+    data = bytearray(settings.captures[0].read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 64] = bytes(64)
+    broken.write_bytes(data)
+    with pytest.raises(PipelineError, match=r"clicks: .*broken.h5: .* damaged"):
+        process_pass(replace(settings, captures=(broken,), workers=1))
+    assert list(tmp_path.iterdir()) == [broken]
+    with pytest.raises(SymbolRecordError, match="broken"):
+        process_pass(replace(settings, symbols=broken))
+    with pytest.raises(PipelineError, match="at least one capture"):
+        replace(settings, captures=())
+    with pytest.raises(PipelineError, match="workers"):
+        replace(settings, workers=-1)
+
+
+def _command(settings, *more):
+    words = [str(path) for path in settings.captures]
+    return [*words, "--symbols", str(settings.symbols), "--key", str(settings.key), *more]
+
+
+_TELLING = """
+import sys
+import keybeam.pipeline.command as command
+from keybeam.cli import main
+
+run = command.process_pass
+command.process_pass = lambda settings, tell: run(
+    settings, lambda step: (print("running", flush=True), tell(step))
+)
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def running(settings):
+    """The command in a process of its own, on a long pass; all its stages run."""
+    words = _command(replace(settings, captures=settings.captures * 200), "--workers", "1")
+    process = subprocess.Popen(
+        [sys.executable, "-c", _TELLING, "pipeline", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "running\n"
+        yield process, psutil.Process(process.pid).children(recursive=True)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_an_interrupt_leaves_nothing_behind(running, settings):
+    process, children = running
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in error
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert list(settings.key.parent.iterdir()) == []
+
+
+def test_stages_do_not_outlive_a_caller_that_was_killed(running, settings):
+    process, children = running
+    before = set(os.listdir("/dev/shm"))
+    process.kill()
+    process.communicate(timeout=60)
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert list(settings.key.parent.iterdir()) == []
+    assert set(os.listdir("/dev/shm")) <= before
+
+
+def test_a_stage_that_dies_ends_the_run(running, settings):
+    process, children = running
+    stages = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    stages[1].kill()
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "the process of the stage 'sift' ended early" in error
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert list(settings.key.parent.iterdir()) == []
