@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 #include <vector>
+
+#include "binary_transform.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
@@ -135,13 +138,13 @@ void direct_pclmul(std::size_t k, const Word *a, const Word *b, Word *out) {
 }
 #endif
 
-Kernels kernels(bool portable) {
+Kernels kernels(ProductKernel kernel) {
 #if KEYBEAM_X86
-    if (!portable && has_carryless_product()) {
+    if (kernel == ProductKernel::carryless) {
         return {add_avx2, direct_pclmul};
     }
 #endif
-    (void)portable;
+    (void)kernel;
     return {add_portable, direct_portable};
 }
 
@@ -181,17 +184,31 @@ std::size_t splittable(std::size_t words) {
 
 } // namespace
 
-bool has_carryless_product() {
+bool is_available(ProductKernel kernel) {
+    switch (kernel) {
+    case ProductKernel::transform:
+        return has_transform();
+    case ProductKernel::carryless:
 #if KEYBEAM_X86
-    return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("avx2");
+        return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("avx2");
 #else
-    return false;
+        return false;
 #endif
+    default:
+        return true;
+    }
 }
 
 void middle_product(const Word *a, std::size_t a_words, const Word *b, std::size_t b_words,
-                    std::size_t offset, std::size_t words, bool portable, Word *result) {
-    const Kernels use = kernels(portable);
+                    std::size_t offset, std::size_t words, ProductKernel kernel, Word *result) {
+    if (!is_available(kernel)) {
+        throw std::invalid_argument("this processor does not have the instructions of that kernel");
+    }
+    if (kernel == ProductKernel::transform) {
+        transform_product(a, a_words, b, b_words, offset, words, result);
+        return;
+    }
+    const Kernels use = kernels(kernel);
     const std::size_t size = splittable(std::max<std::size_t>(words, 1));
     const std::size_t blocks = (a_words + size - 1) / size;
     // Zeros on both sides, so that every block finds a whole window of b.

@@ -6,6 +6,7 @@
 
 #include "binary_product.hpp"
 #include "layered_decoder.hpp"
+#include "toeplitz.hpp"
 
 namespace nb = nanobind;
 
@@ -94,7 +95,7 @@ nb::tuple decode_layered(const Integers &row_starts, const Integers &columns,
 
 nb::ndarray<nb::numpy, std::uint64_t, nb::ndim<1>>
 middle_product(const Words &a, const Words &b, std::size_t offset, std::size_t words,
-               bool portable) {
+               keybeam::ProductKernel kernel) {
     // Far beyond any frame; larger numbers could overflow.
     constexpr std::size_t most = std::size_t{1} << 40;
     if (offset > most || words > most) {
@@ -105,7 +106,22 @@ middle_product(const Words &a, const Words &b, std::size_t offset, std::size_t w
     {
         nb::gil_scoped_release release;
         keybeam::middle_product(a.data(), a.shape(0), b.data(), b.shape(0), offset, words,
-                                portable, result);
+                                kernel, result);
+    }
+    return array;
+}
+
+nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>
+toeplitz(const Bytes &bits, const Bytes &seed, std::size_t length, keybeam::ProductKernel kernel) {
+    const std::size_t n = bits.shape(0);
+    if (length < 1 || length > n || seed.shape(0) != n + length - 1) {
+        throw nb::value_error("the bits, the seed and the length do not fit together");
+    }
+    auto *result = new std::uint8_t[length];
+    const auto array = owned_array(result, length);
+    {
+        nb::gil_scoped_release release;
+        keybeam::toeplitz(bits.data(), n, seed.data(), length, kernel, result);
     }
     return array;
 }
@@ -117,8 +133,14 @@ NB_MODULE(_native, module) {
         .value("PORTABLE", keybeam::InstructionSet::portable)
         .value("AVX2", keybeam::InstructionSet::avx2)
         .value("AVX512", keybeam::InstructionSet::avx512);
-    module.def("is_available", &keybeam::is_available, nb::arg("instruction_set"),
-               "Whether this processor has an instruction set.");
+    nb::enum_<keybeam::ProductKernel>(module, "ProductKernel", "Ways to multiply over GF(2).")
+        .value("PORTABLE", keybeam::ProductKernel::portable)
+        .value("CARRYLESS", keybeam::ProductKernel::carryless)
+        .value("TRANSFORM", keybeam::ProductKernel::transform);
+    module.def("is_available", nb::overload_cast<keybeam::InstructionSet>(&keybeam::is_available),
+               nb::arg("instruction_set"), "Whether this processor has an instruction set.");
+    module.def("is_available", nb::overload_cast<keybeam::ProductKernel>(&keybeam::is_available),
+               nb::arg("kernel"), "Whether this processor has the instructions of a kernel.");
     module.def("find_syndrome", &find_syndrome, nb::arg("row_starts"), nb::arg("columns"),
                nb::arg("shifts"), nb::arg("circulant"), nb::arg("block_columns"), nb::arg("bits"),
                "Parity of each check.");
@@ -128,6 +150,8 @@ NB_MODULE(_native, module) {
                nb::arg("instruction_set"),
                "Find the error pattern of a syndrome; returns errors, converged, iterations, odds.");
     module.def("middle_product", &middle_product, nb::arg("a"), nb::arg("b"), nb::arg("offset"),
-               nb::arg("words"), nb::arg("portable"),
+               nb::arg("words"), nb::arg("kernel"),
                "Words offset to offset + words - 1 of a product of polynomials over GF(2).");
+    module.def("toeplitz", &toeplitz, nb::arg("bits"), nb::arg("seed"), nb::arg("length"),
+               nb::arg("kernel"), "Product of bits with the Toeplitz matrix of a seed over GF(2).");
 }

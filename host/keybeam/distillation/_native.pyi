@@ -10,7 +10,12 @@ class InstructionSet(Enum):
     AVX2 = 1
     AVX512 = 2
 
-def is_available(instruction_set: InstructionSet) -> bool: ...
+class ProductKernel(Enum):
+    PORTABLE = 0
+    CARRYLESS = 1
+    TRANSFORM = 2
+
+def is_available(kind: InstructionSet | ProductKernel, /) -> bool: ...
 def find_syndrome(
     row_starts: NDArray[np.int32],
     columns: NDArray[np.int32],
@@ -31,5 +36,8 @@ def decode_layered(
     instruction_set: InstructionSet,
 ) -> tuple[NDArray[np.uint8], bool, int, NDArray[np.float32]]: ...
 def middle_product(
-    a: NDArray[np.uint64], b: NDArray[np.uint64], offset: int, words: int, portable: bool
+    a: NDArray[np.uint64], b: NDArray[np.uint64], offset: int, words: int, kernel: ProductKernel
 ) -> NDArray[np.uint64]: ...
+def toeplitz(
+    bits: NDArray[np.uint8], seed: NDArray[np.uint8], length: int, kernel: ProductKernel
+) -> NDArray[np.uint8]: ...

@@ -1,7 +1,8 @@
 """Privacy amplification by a random Toeplitz matrix over GF(2).
 
-The kernel multiplies polynomials over GF(2) (``native/binary_product.cpp``); the same product by a
-Fourier transform is its definition in NumPy.
+The kernels multiply polynomials over GF(2), exactly: by Karatsuba's method
+(``native/binary_product.cpp``) or by a transform over GF(2^16) (``native/binary_transform.cpp``).
+The same product by a Fourier transform in double precision is their definition in NumPy.
 """
 
 from typing import Any
@@ -14,13 +15,28 @@ from keybeam.distillation import _native
 from keybeam.distillation.bits import require_bits
 from keybeam.distillation.errors import DistillationError
 
-__all__ = ["toeplitz", "toeplitz_by_transform"]
+__all__ = ["product_kernels", "toeplitz", "toeplitz_by_transform"]
 
 _LARGEST_ERROR = 0.1
 """A product further than this from a whole number is refused; it would be wrong from 0.5 on."""
 
+_TRANSFORM_LENGTH = 1 << 15
+"""Bits of a result from which on the transform is faster than Karatsuba's method."""
 
-_WORD_BITS = 64
+
+def product_kernels() -> list[_native.ProductKernel]:
+    """List the kernels for which this processor has the instructions, the fastest last."""
+    return [kernel for kernel in _native.ProductKernel if _native.is_available(kernel)]
+
+
+_KERNELS = product_kernels()
+
+
+def _kernel_for(length: int) -> _native.ProductKernel:
+    fastest = _KERNELS[-1]
+    if fastest is _native.ProductKernel.TRANSFORM and length < _TRANSFORM_LENGTH:
+        return _KERNELS[-2]
+    return fastest
 
 
 def _checked(
@@ -34,16 +50,12 @@ def _checked(
     return bits, require_bits(seed, "the seed of the Toeplitz matrix", bits.size + length - 1)
 
 
-def _words(bits: NDArray[np.uint8], shift: int) -> NDArray[np.uint64]:
-    """Bits after some zeros, the first in the lowest place of the first word."""
-    size = -(-(shift + bits.size) // _WORD_BITS) * _WORD_BITS
-    padded = np.zeros(size, np.uint8)
-    padded[shift : shift + bits.size] = bits
-    return np.packbits(padded, bitorder="little").view("<u8").astype(np.uint64, copy=False)
-
-
 def toeplitz(
-    bits: NDArray[Any], seed: NDArray[Any], length: int, *, portable: bool = False
+    bits: NDArray[Any],
+    seed: NDArray[Any],
+    length: int,
+    *,
+    kernel: _native.ProductKernel | None = None,
 ) -> NDArray[np.uint8]:
     """Multiply a bit string by the Toeplitz matrix of a seed, modulo 2.
 
@@ -60,8 +72,9 @@ def toeplitz(
         Uniformly random bits that define the matrix.
     length : int
         Bits of the result, 1 to n.
-    portable : bool
-        Do without the processor's multiplication without carries.
+    kernel : ProductKernel, optional
+        How to multiply, one of `product_kernels`; all give the same bits. Without it, the
+        fastest for the length.
 
     Returns
     -------
@@ -74,17 +87,7 @@ def toeplitz(
         If a length or a value is wrong.
     """
     bits, seed = _checked(bits, seed, length)
-    # Zeros before the string let the result begin at the lowest place of a word.
-    shift = (1 - bits.size) % _WORD_BITS
-    result = _native.middle_product(
-        _words(bits, shift),
-        _words(seed, 0),
-        (bits.size - 1 + shift) // _WORD_BITS,
-        -(-length // _WORD_BITS),
-        portable,
-    )
-    octets = result.astype("<u8", copy=False).view(np.uint8)
-    return np.unpackbits(octets, count=length, bitorder="little")
+    return _native.toeplitz(bits, seed, length, kernel or _kernel_for(length))
 
 
 def toeplitz_by_transform(bits: NDArray[Any], seed: NDArray[Any], length: int) -> NDArray[np.uint8]:

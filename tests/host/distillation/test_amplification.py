@@ -4,7 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keybeam.distillation import _native, amplification
-from keybeam.distillation.amplification import toeplitz, toeplitz_by_transform
+from keybeam.distillation.amplification import (
+    product_kernels,
+    toeplitz,
+    toeplitz_by_transform,
+)
 from keybeam.distillation.errors import DistillationError
 
 
@@ -36,7 +40,8 @@ def test_the_kernels_give_the_bits_of_the_transform(data):
     seed = generator.integers(0, 2, n + length - 1, dtype=np.uint8)
     expected = toeplitz_by_transform(bits, seed, length)
     assert np.array_equal(toeplitz(bits, seed, length), expected)
-    assert np.array_equal(toeplitz(bits, seed, length, portable=True), expected)
+    for kernel in product_kernels():
+        assert np.array_equal(toeplitz(bits, seed, length, kernel=kernel), expected)
 
 
 @given(st.data())
@@ -50,9 +55,9 @@ def test_the_product_of_words_is_that_of_whole_numbers_without_carries(data):
             if word >> bit & 1:
                 product ^= sum(w << 64 * i for i, w in enumerate(b)) << (64 * place + bit)
     expected = [product >> 64 * (offset + i) & (2**64 - 1) for i in range(size)]
-    for portable in (False, True):
+    for kernel in product_kernels():
         found = _native.middle_product(
-            np.array(a, np.uint64), np.array(b, np.uint64), offset, size, portable
+            np.array(a, np.uint64), np.array(b, np.uint64), offset, size, kernel
         )
         assert found.tolist() == expected
 
@@ -65,6 +70,32 @@ def test_a_block_of_the_largest_size_is_exact():
     total = np.concatenate([[0], np.cumsum(seed, dtype=np.int64)])
     expected = (total[n : n + length] - total[:length]) % 2
     assert np.array_equal(toeplitz(bits, seed, length), expected)
+
+
+def test_the_kernels_agree_on_long_blocks_of_many_shapes():
+    generator = np.random.default_rng(9)
+    # Transforms of several sizes, one block and many, ends inside of words and of chunks.
+    for n, length in ((40_000, 39_999), (150_001, 33_000), (700_000, 5), (400_000, 140_001)):
+        bits = generator.integers(0, 2, n, dtype=np.uint8)
+        seed = generator.integers(0, 2, n + length - 1, dtype=np.uint8)
+        expected = toeplitz_by_transform(bits, seed, length)
+        for kernel in product_kernels()[1:]:
+            assert np.array_equal(toeplitz(bits, seed, length, kernel=kernel), expected)
+
+
+def test_ten_megabits_are_right_wherever_one_looks():
+    generator = np.random.default_rng(10)
+    n, length = 10_000_000, 2_150_000
+    bits = generator.integers(0, 2, n, dtype=np.uint8)
+    seed = generator.integers(0, 2, n + length - 1, dtype=np.uint8)
+    found = toeplitz(bits, seed, length)
+    for place in [0, length - 1, *generator.integers(0, length, 20)]:
+        row = seed[place : place + n][::-1]
+        assert found[place] == np.count_nonzero(row & bits) % 2
+
+
+def test_there_is_a_kernel_for_every_machine():
+    assert product_kernels()[0] is _native.ProductKernel.PORTABLE
 
 
 def test_a_product_is_linear_in_the_bits():
