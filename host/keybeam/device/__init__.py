@@ -1,6 +1,16 @@
 """Device access: ways to a board, its registers by name, its look-ups, records and messages."""
 
 from keybeam.device.board import Board, Identity, Receiver, Transmitter
+from keybeam.device.clock import HostClock, ReferenceClock, SimulatedClock
+from keybeam.device.discovery import (
+    FoundPort,
+    announce_boards,
+    announced_ports,
+    find_boards,
+    find_ports,
+    port_at,
+    read_identity,
+)
 from keybeam.device.errors import (
     ConnectionLostError,
     DeviceError,
@@ -25,6 +35,8 @@ __all__ = [
     "ConnectionLostError",
     "DeviceError",
     "Field",
+    "FoundPort",
+    "HostClock",
     "Identity",
     "LinkTimeoutError",
     "MessageLoss",
@@ -35,15 +47,23 @@ __all__ = [
     "PortUrlError",
     "Receiver",
     "RecordLoss",
+    "ReferenceClock",
     "Register",
     "RegisterAccessError",
     "RegisterMap",
     "RegisterMapError",
     "RegisterNameError",
     "RequestRefusedError",
+    "SimulatedClock",
     "Transmitter",
     "Transport",
     "WrongRoleError",
+    "announce_boards",
+    "announced_ports",
+    "find_boards",
+    "find_ports",
     "load_register_map",
     "open_transport",
+    "port_at",
+    "read_identity",
 ]

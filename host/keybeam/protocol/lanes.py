@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from keybeam.protocol.symbols import Intensity, Polarisation
 
 __all__ = [
+    "FINE_DELAY_STEPS",
+    "FINE_DELAY_STEP_PS",
     "LANES",
     "LANE_DELAY_BITS",
     "LANE_ENTRY_BITS",
@@ -39,6 +41,12 @@ PULSE_SPACINGS = (1, 2, 4, 8, 16)
 
 LANE_DELAY_BITS = 6
 """Bits of the coarse delay of a lane in slots, 0 to 63."""
+
+FINE_DELAY_STEPS = 128
+"""Steps of the delay of a lane's I/O cell, 0 to 127."""
+
+FINE_DELAY_STEP_PS = 25
+"""Duration of such a step in picoseconds, about (Lattice FPGA-DS-02012, tables of DELAYF)."""
 
 _POSITIONS = max(PULSE_SPACINGS)
 _SENT = (Intensity.SIGNAL, Intensity.DECOY, Intensity.VACUUM)

@@ -17,7 +17,9 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import Timer, ValueChange
 
-from keybeam.protocol.numbers import FRAME_CYCLES
+from keybeam.device import SimulatedClock
+from keybeam.protocol.numbers import FABRIC_PERIOD_PS, FRAME_CYCLES
+from keybeam.randomness import GROUP_BITS, WORD_BITS
 from keybeam_sim.cosimulation.blocks import (
     BLOCK_CYCLES,
     RANDOM_BLOCK_WORDS,
@@ -25,6 +27,7 @@ from keybeam_sim.cosimulation.blocks import (
     block_from_integer,
     integer_from_block,
 )
+from keybeam_sim.cosimulation.host_link import HostLink
 from keybeam_sim.cosimulation.link_model import (
     TRANSMITTER_PERIOD_FS,
     LinkModel,
@@ -52,10 +55,12 @@ class Port:
         Where the host opens the board.
     divisor : int
         Cycles of a bit.
+    cable : HostLink
+        What happens to the bytes on their way.
     """
 
-    def __init__(self, terminal: Terminal, divisor: int) -> None:
-        self._terminal = terminal
+    def __init__(self, terminal: Terminal, divisor: int, cable: HostLink) -> None:
+        self._terminal, self._cable = terminal, cable
         self._reader, self._writer = UartReader(divisor), UartWriter(divisor)
         self._blocks = 0
 
@@ -65,9 +70,9 @@ class Port:
         data = self._reader.feed(sent)
         look = self._blocks % _POLL_BLOCKS == 0
         if data or look:
-            self._terminal.write(data)
+            self._terminal.write(self._cable.to_host(data))
         if self._writer.waiting < _QUEUE_BITS and look:
-            self._writer.send(self._terminal.read(256))
+            self._writer.send(self._cable.to_board(self._terminal.read(256)))
         return self._writer.take(BLOCK_CYCLES)
 
 
@@ -89,6 +94,7 @@ class Bench:
         self._link = LinkModel(settings.link, first_cycle=BLOCK_CYCLES, truth=self._truth)
         self._source = SymbolSource(settings.link.seed)
         self._random_words = 0
+        self._clock = None if settings.clock is None else SimulatedClock(Path(settings.clock))
         self._control = socket.socket(fileno=os.dup(0))
         self._control.setblocking(False)
         cycles = None if settings.frames is None else settings.frames * FRAME_CYCLES
@@ -108,8 +114,8 @@ class Bench:
             Clock(clock, period, unit="fs", impl="gpi").start()
         with Terminal() as transmitter, Terminal() as receiver:
             tasks = [
-                cocotb.start_soon(self._transmit(Port(transmitter, divisor))),
-                cocotb.start_soon(self._receive(Port(receiver, divisor))),
+                cocotb.start_soon(self._transmit(Port(transmitter, divisor, self._cable(True)))),
+                cocotb.start_soon(self._receive(Port(receiver, divisor, self._cable(False)))),
             ]
             ready = {"transmitter": transmitter.path, "receiver": receiver.path}
             self._control.sendall(json.dumps(ready).encode() + b"\n")
@@ -117,6 +123,11 @@ class Bench:
             tasks[1].cancel()
         if self._truth is not None:
             self._truth.finish().save(Path(self._settings.truth))
+
+    def _cable(self, transmitter: bool) -> HostLink:
+        settings, seed = self._settings.host_link, self._settings.link.seed
+        other = transmitter and settings.other_revision
+        return HostLink(settings, 2 * seed + transmitter, other_revision=other)
 
     async def _transmit(self, port: Port) -> None:
         """Serve the transmitter's blocks; returns at the end of the run."""
@@ -126,7 +137,9 @@ class Bench:
             await ValueChange(dut.transmitter_tick)
             words = block_from_integer(int(dut.transmitter_block.value))
             if block:
-                self._link.transmit(words)
+                self._link.transmit(words, int(dut.fine_delays.value))
+            if self._clock is not None:
+                self._clock.show(block * BLOCK_CYCLES * FABRIC_PERIOD_PS)
             self._load_random()
             levels = port.exchange((words >> UART_SHIFT & 1).astype(np.uint8))
             dut.transmitter_uart.value = int.from_bytes(
@@ -148,6 +161,8 @@ class Bench:
         numbers = np.arange(RANDOM_BLOCK_WORDS, dtype=np.uint64) + np.uint64(self._random_words)
         words = self._source.words(numbers)
         self._random_words += RANDOM_BLOCK_WORDS
+        if self._settings.stuck_random_lane is not None:
+            words = words | _lane_mask(self._settings.stuck_random_lane)
         self._dut.random_block.value = integer_from_block(words)
 
     def _ended(self, block: int) -> bool:
@@ -158,6 +173,12 @@ class Bench:
         except BlockingIOError:
             return False
         return True
+
+
+def _lane_mask(lane: int) -> np.uint64:
+    """Bits of a lane of the first chip in a random word, which is of two cycles of both chips."""
+    bits = ((1 << GROUP_BITS) - 1) << GROUP_BITS * lane
+    return np.uint64(bits | bits << 2 * WORD_BITS)
 
 
 def _idle_block() -> np.ndarray:

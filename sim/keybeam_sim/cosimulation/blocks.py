@@ -11,7 +11,10 @@ are awaited. In the first block both boards are in reset.
 import numpy as np
 from numpy.typing import NDArray
 
+from keybeam_gateware.transmitter.pattern import FINE_DELAY_LAYOUT
+
 __all__ = [
+    "AUXILIARY_SHIFTS",
     "BLOCK_CYCLES",
     "DETECTORS_SHIFT",
     "LANES_BITS",
@@ -41,6 +44,10 @@ DETECTORS_SHIFT = 4
 """The receiver's word: the four line samples in the lowest bits, then four of each detector."""
 UART_SHIFT = 24
 """The level of the UART pin in all words."""
+AUXILIARY_SHIFTS = (20, 25)
+"""The four samples of each of the receiver's auxiliary inputs."""
+
+_FINE_DELAYS_BITS = FINE_DELAY_LAYOUT.size
 
 _CYCLE_BITS = BLOCK_CYCLES.bit_length() - 1
 _PUBLIC = "/* verilator public_flat_rw */"
@@ -53,6 +60,7 @@ module {TOP_NAME} (
   input [{BLOCK_CYCLES - 1}:0] transmitter_uart {_PUBLIC},
   output reg [{32 * BLOCK_CYCLES - 1}:0] transmitter_block {_PUBLIC},
   output reg transmitter_tick {_PUBLIC},
+  output [{_FINE_DELAYS_BITS - 1}:0] fine_delays {_PUBLIC},
   input [{32 * BLOCK_CYCLES - 1}:0] receiver_block {_PUBLIC},
   output reg [{BLOCK_CYCLES - 1}:0] receiver_uart {_PUBLIC},
   output reg receiver_tick {_PUBLIC}
@@ -86,7 +94,7 @@ module {TOP_NAME} (
     // Both chips give bits always. The downlink is led back to the uplink input.
     .chips(random_words[32*sent +: 32]), .chip_valid({{2{{random_loaded}}}}),
     .ring(16'd0), .ring_valid(1'b0), .pps(4'd0), .fault(1'b0), .uplink(downlink),
-    .lanes(lanes), .downlink(downlink),
+    .lanes(lanes), .downlink(downlink), .fine_delay(fine_delays),
     .uart_rx(transmitter_levels[sent]), .uart_tx(transmitter_tx)
   );
 
@@ -109,7 +117,9 @@ module {TOP_NAME} (
   end
   receiver receiver (
     .clk(receiver_clk), .rst(receiver_reset),
-    .line(playing_word[3:0]), .detectors(playing_word[19:4]), .pps(playing_word[23:20]),
+    .line(playing_word[3:0]), .detectors(playing_word[19:4]), .pps(4'd0),
+    .auxiliary({{playing_word[{AUXILIARY_SHIFTS[1] + 3}:{AUXILIARY_SHIFTS[1]}],
+      playing_word[{AUXILIARY_SHIFTS[0] + 3}:{AUXILIARY_SHIFTS[0]}]}}),
     .uart_rx(playing_word[{UART_SHIFT}]), .uart_tx(receiver_tx)
   );
 

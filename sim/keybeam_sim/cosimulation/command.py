@@ -7,11 +7,15 @@ from pathlib import Path
 
 import click
 
+from keybeam.device import announce_boards
+from keybeam_sim.cosimulation.named_faults import NAMED_FAULTS
 from keybeam_sim.cosimulation.process import Cosimulation
 from keybeam_sim.cosimulation.settings import (
+    CLICK_WIDTH_PS,
     MAXIMUM_JITTER_PS,
     MINIMUM_DELAY_PS,
     BoardSettings,
+    LeadSettings,
     LinkSettings,
     RunSettings,
 )
@@ -20,6 +24,8 @@ from keybeam_sim.simulators import available_simulators
 __all__ = ["cosim"]
 
 _LINK, _BOARDS = LinkSettings(), BoardSettings()
+_CLOCK_OFFSET_PPM = 20.0
+"""Two crystals are never equal; what is sampled in bins is measured finer for that."""
 
 
 class _PowerOfTwo(click.IntRange):
@@ -80,9 +86,38 @@ class _PowerOfTwo(click.IntRange):
 @click.option(
     "--clock-offset",
     type=click.FloatRange(-1000, 1000),
-    default=_LINK.clock_offset_ppm,
+    default=_CLOCK_OFFSET_PPM,
     show_default=True,
     help="Excess of the receiver's clock period in parts per million.",
+)
+@click.option(
+    "--dead-time",
+    type=click.IntRange(2 * CLICK_WIDTH_PS, 10_000_000),
+    default=_LINK.dead_time_ps,
+    show_default=True,
+    help="Dead time of the detectors in picoseconds.",
+)
+@click.option(
+    "--afterpulsing",
+    type=click.FloatRange(0, 0.5),
+    default=_LINK.afterpulse_probability,
+    show_default=True,
+    help="Probability that a click is followed by an afterpulse.",
+)
+@click.option(
+    "--leads/--no-leads",
+    default=True,
+    show_default=True,
+    help="Loop-back leads from lanes 0, 2, 4 to AUX_1 and from lanes 1, 3 to AUX_2.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    type=click.Choice(list(NAMED_FAULTS)),
+    multiple=True,
+    help="Something that is wrong: "
+    + "; ".join(f"{name}: {fault.what}" for name, fault in NAMED_FAULTS.items())
+    + ".",
 )
 @click.option(
     "--seed",
@@ -142,6 +177,10 @@ def cosim(
     misalignment: float,
     line_errors: float,
     clock_offset: float,
+    dead_time: int,
+    afterpulsing: float,
+    leads: bool,
+    faults: tuple[str, ...],
     seed: int,
     uart_divisor: int,
     log_frames: int,
@@ -154,13 +193,15 @@ def cosim(
 ) -> None:
     """Simulate both boards from their Verilog, joined by a model of the optical link.
 
-    Each board answers on a pseudo-terminal as a real one does on its serial port. Ends by itself
+    Each board answers on a pseudo-terminal as a real one does on its serial port; commands of the
+    same user that look for boards find them. Ends by itself
     after --frames or --seconds, else with Ctrl-C. The first start builds the simulator, which takes
     a minute or two; later ones take seconds.
 
     \b
-    Example:
+    Examples:
         keybeam cosim --loss 30 --clock-offset 5
+        keybeam cosim --fault detector-noisy
     """
     settings = RunSettings(
         link=LinkSettings(
@@ -171,6 +212,9 @@ def cosim(
             misalignment=misalignment,
             line_error_rate=line_errors,
             clock_offset_ppm=clock_offset,
+            dead_time_ps=dead_time,
+            afterpulse_probability=afterpulsing,
+            leads=LeadSettings() if leads else None,
             seed=seed,
         ),
         boards=BoardSettings(uart_divisor=uart_divisor, log_frames=log_frames, lines=lines),
@@ -178,7 +222,12 @@ def cosim(
         frames=frames,
         truth=None if truth is None else str(truth.absolute()),
     )
-    with Cosimulation(settings, lambda text: click.echo(f"{text} ...", err=True)) as simulation:
+    for name in faults:
+        settings = NAMED_FAULTS[name].add_to(settings)
+    with (
+        Cosimulation(settings, lambda text: click.echo(f"{text} ...", err=True)) as simulation,
+        announce_boards(simulation.ports),
+    ):
         _show(simulation, as_json)
         # Ctrl-C is how this command is meant to end.
         with contextlib.suppress(KeyboardInterrupt):

@@ -27,6 +27,7 @@ from keybeam.protocol.symbols import (
 )
 from keybeam_gateware.transmitter import LANES_LAYOUT
 from keybeam_sim.cosimulation.blocks import DETECTORS_SHIFT, LINE_SHIFT
+from keybeam_sim.cosimulation.leads import Leads
 from keybeam_sim.cosimulation.settings import (
     CLICK_WIDTH_PS,
     LinkFault,
@@ -143,18 +144,21 @@ class LinkModel:
         self._cycle = first_cycle
         self._clicks: list[_Click] = []
         self._high: list[tuple[int, int, int]] = []
+        self._leads = None if settings.leads is None else Leads(settings.leads, settings.seed)
         self._blind_until = [0] * len(DETECTOR_CHANNELS)
         # Line bits on their way: a ring long enough for twice the delay.
         cycles = 2 * settings.delay_ps // FABRIC_PERIOD_PS + (1 << 12)
         self._line = np.zeros(1 << cycles.bit_length(), np.uint8)
 
-    def transmit(self, words: NDArray[np.uint32]) -> None:
+    def transmit(self, words: NDArray[np.uint32], fine_delays: int = 0) -> None:
         """Take what the transmitter sent in the next cycles.
 
         Parameters
         ----------
         words : ndarray of uint32, shape (n,)
             Words of the transmitter (see `keybeam_sim.cosimulation.blocks`).
+        fine_delays : int
+            Delay cells of the lanes, seven bits each.
         """
         line = (words >> LINE_SHIFT & 1).astype(np.uint8)
         if self._truth is not None:
@@ -164,6 +168,9 @@ class LinkModel:
         place = (self._sent + np.arange(line.size)) % self._line.size
         self._line[place] = line
         lanes = words & np.uint32((1 << LINE_SHIFT) - 1)
+        if self._leads is not None:
+            self._leads.set_fine_delays(fine_delays)
+            self._leads.transmit(lanes, self._sent)
         if lanes.any():
             self._detect(lanes)
         self._sent += words.size
@@ -217,6 +224,9 @@ class LinkModel:
         words = _pack(line)
         for detector, levels in self._sample_detectors(first, samples.size, int(times[-1])):
             words |= _pack(levels) << np.uint32(DETECTORS_SHIFT + SLOTS_PER_CYCLE * detector)
+        if self._leads is not None:
+            for shift, levels in self._leads.receive(times):
+                words |= _pack(levels) << np.uint32(shift)
         for fault in self._faults("stuck detector"):
             high = (times >= fault.begin_ps * _FS_PER_PS) & (times < fault.end_ps * _FS_PER_PS)
             shift = np.uint32(DETECTORS_SHIFT + SLOTS_PER_CYCLE * fault.detector)
@@ -240,10 +250,11 @@ class LinkModel:
         self._add_background(count, last_fs)
         while self._clicks and self._clicks[0].time_fs <= last_fs:
             click = heapq.heappop(self._clicks)
-            if click.time_fs < self._blind_until[click.detector]:
+            if click.time_fs < self._blind_until[click.detector] or self._is_dead(click):
                 continue
             dead_fs = self._settings.dead_time_ps * _FS_PER_PS
             self._blind_until[click.detector] = click.time_fs + dead_fs
+            self._add_afterpulse(click)
             rise = self._sample_at(click.time_fs)
             self._high.append((click.detector, rise, self._sample_at(click.time_fs + _WIDTH_FS)))
             if self._truth is not None:
@@ -254,22 +265,42 @@ class LinkModel:
             yield detector, levels
         self._high = [pulse for pulse in self._high if pulse[2] > first + count]
 
+    def _is_dead(self, click: _Click) -> bool:
+        return any(
+            fault.detector == click.detector
+            and fault.begin_ps * _FS_PER_PS <= click.time_fs < fault.end_ps * _FS_PER_PS
+            for fault in self._faults("dead detector")
+        )
+
+    def _add_afterpulse(self, click: _Click) -> None:
+        """Let a click be followed by one that nothing causes but the carriers it left trapped."""
+        probability = self._settings.afterpulse_probability
+        if probability and self._generator.random() < probability:
+            wait_fs = self._generator.exponential(self._settings.afterpulse_time_ps * _FS_PER_PS)
+            time_fs = self._blind_until[click.detector] + round(wait_fs)
+            heapq.heappush(self._clicks, _Click(time_fs, click.detector, NO_SLOT, 0))
+
     def _faults(self, kind: str) -> Iterator[LinkFault]:
         return (fault for fault in self._settings.faults if fault.kind == kind)
 
     def _add_background(self, count: int, last_fs: int) -> None:
         first_fs = last_fs - count * self._period_fs // SLOTS_PER_CYCLE
         self._add_noise(self._settings.background_hz, first_fs, last_fs)
-        for fault in self._faults("burst"):
+        for fault in (*self._faults("burst"), *self._faults("noisy detector")):
             begin = max(first_fs, fault.begin_ps * _FS_PER_PS)
-            self._add_noise(fault.rate_hz, begin, min(last_fs, fault.end_ps * _FS_PER_PS))
+            end = min(last_fs, fault.end_ps * _FS_PER_PS)
+            only = fault.detector if fault.kind == "noisy detector" else None
+            self._add_noise(fault.rate_hz, begin, end, only)
 
-    def _add_noise(self, rate_hz: float, begin_fs: int, end_fs: int) -> None:
-        """Add clicks that no pulse causes, at a rate on each detector, in a stretch of time."""
+    def _add_noise(
+        self, rate_hz: float, begin_fs: int, end_fs: int, only: int | None = None
+    ) -> None:
+        """Add clicks that no pulse causes in a stretch of time, on each detector or on one."""
         if not rate_hz or end_fs <= begin_fs:
             return
         mean = rate_hz * (end_fs - begin_fs) * 1e-15
-        for detector, clicks in enumerate(self._generator.poisson(mean, len(DETECTOR_CHANNELS))):
+        means = [mean if only in (None, channel) else 0.0 for channel in DETECTOR_CHANNELS]
+        for detector, clicks in enumerate(self._generator.poisson(means)):
             for time in self._generator.integers(begin_fs, end_fs, clicks):
                 heapq.heappush(self._clicks, _Click(int(time), detector, NO_SLOT, 0))
 

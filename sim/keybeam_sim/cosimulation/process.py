@@ -16,12 +16,15 @@ from typing import Self
 
 import msgspec
 
+from keybeam.device import FoundPort
 from keybeam.errors import KeybeamError
+from keybeam.protocol.numbers import FABRIC_CLOCK_HZ
 from keybeam_sim.cosimulation.settings import SETTINGS_FILE, RunSettings
 
 __all__ = ["Cosimulation", "CosimulationError"]
 
 _END_TIMEOUT_S = 10.0
+_CLOCK_FILE = "clock"
 
 
 class CosimulationError(KeybeamError):
@@ -47,6 +50,8 @@ class Cosimulation:
     ----------
     transmitter, receiver : str
         Paths of the pseudo-terminals, which stand for the boards' serial ports.
+    ports : list of FoundPort
+        The same for `keybeam.device.announce_boards`.
     pid : int
         The process that runs the simulator.
 
@@ -63,6 +68,8 @@ class Cosimulation:
         start_timeout: float = 900.0,
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="keybeam-cosim-"))
+        clock = str(self._folder / _CLOCK_FILE)
+        settings = msgspec.structs.replace(settings, clock=clock)
         (self._folder / SETTINGS_FILE).write_bytes(msgspec.json.encode(settings))
         self.log = self._folder / "cosimulation.log"
         self._control, theirs = socket.socketpair()
@@ -85,6 +92,10 @@ class Cosimulation:
                 shutil.rmtree(self._folder, ignore_errors=True)
             raise
         self.transmitter, self.receiver = ports["transmitter"], ports["receiver"]
+        baud = round(FABRIC_CLOCK_HZ / settings.boards.uart_divisor)
+        self.ports = [
+            FoundPort(path, f"simulated {role}", baud, clock) for role, path in ports.items()
+        ]
 
     def _await_ports(
         self, report_progress: Callable[[str], None], start_timeout: float

@@ -160,8 +160,8 @@ class CosimulatedReceiver(wiring.Component):
 
     Members
     -------
-    line, detectors, pps : In
-        As those of `keybeam_gateware.tops.Receiver`; nothing is connected to the auxiliary inputs.
+    line, detectors, pps, auxiliary : In
+        As those of `keybeam_gateware.tops.Receiver`.
     uart_rx : In(1), uart_tx : Out(1)
         Serial line from and to the host.
     """
@@ -169,6 +169,7 @@ class CosimulatedReceiver(wiring.Component):
     line: In(SLOTS_PER_CYCLE)
     detectors: In(data.ArrayLayout(unsigned(SLOTS_PER_CYCLE), len(DETECTOR_CHANNELS)))
     pps: In(SLOTS_PER_CYCLE)
+    auxiliary: In(data.ArrayLayout(unsigned(SLOTS_PER_CYCLE), len(AUXILIARY_CHANNELS)))
     uart_rx: In(1, init=1)
     uart_tx: Out(1, init=1)
 
@@ -185,6 +186,7 @@ class CosimulatedReceiver(wiring.Component):
             terminal.line.eq(self.line),
             terminal.detectors.eq(self.detectors),
             terminal.pps.eq(self.pps),
+            terminal.auxiliary.eq(self.auxiliary),
             terminal.uart_rx.eq(self.uart_rx),
             self.uart_tx.eq(terminal.uart_tx),
         ]
@@ -203,7 +205,7 @@ class CosimulatedReceiver(wiring.Component):
         terminal, name = self._terminal, channel.name.lower()
         inputs = {Channel.LINE: self.line, Channel.PPS: self.pps}
         inputs |= {channel: self.detectors[channel] for channel in DETECTOR_CHANNELS}
-        inputs |= dict.fromkeys(AUXILIARY_CHANNELS, 0)
+        inputs |= {channel: self.auxiliary[n] for n, channel in enumerate(AUXILIARY_CHANNELS)}
         m.submodules[f"changes_{name}"] = changes = _Changes()
         m.submodules[f"follower_{name}"] = follower = _Follower()
         m.submodules[f"line_{name}"] = line = DelayLine(line_delays(channel))

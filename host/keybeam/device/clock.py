@@ -1,0 +1,52 @@
+"""The clock that a host measures a board's clock by."""
+
+import time
+from pathlib import Path
+from typing import Protocol
+
+__all__ = ["HostClock", "ReferenceClock", "SimulatedClock"]
+
+_BYTES = 8
+_PS_PER_S = 10**12
+
+
+class ReferenceClock(Protocol):
+    """Tells seconds since some moment."""
+
+    def now_s(self) -> float:
+        """Seconds; only differences mean something."""
+
+
+class HostClock:
+    """The computer's own clock, which the operating system disciplines to a few ppm."""
+
+    def now_s(self) -> float:
+        """Seconds; see `ReferenceClock`."""
+        return time.monotonic()
+
+
+class SimulatedClock:
+    """The time in which simulated boards live, which has nothing to do with the computer's.
+
+    The simulation writes it to a file of 8 bytes, the time in picoseconds, little-endian.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made if it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            path.write_bytes(bytes(_BYTES))
+        self._file = path.open("r+b", buffering=0)
+
+    def show(self, time_ps: int) -> None:
+        """Write the time in picoseconds."""
+        self._file.seek(0)
+        self._file.write(time_ps.to_bytes(_BYTES, "little"))
+
+    def now_s(self) -> float:
+        """Seconds; see `ReferenceClock`."""
+        self._file.seek(0)
+        return int.from_bytes(self._file.read(_BYTES), "little") / _PS_PER_S
