@@ -18,6 +18,7 @@ from amaranth.hdl import Elaboratable, _ir, _nir
 from amaranth.lib import cdc
 
 from keybeam_boards.errors import RuleError
+from keybeam_gateware.primitives.fixed_word import FIXED_BIT
 
 __all__ = [
     "REASONED",
@@ -50,7 +51,7 @@ _GIVEN = {
 
 _THROUGH = {
     *("LUT4", "IB", "OB", "OBZ", "DELAYF"),
-    *("KEYBEAM_DELAY_ENTRY", "KEYBEAM_DELAY_TAP", "KEYBEAM_DELAY_END"),
+    *("KEYBEAM_DELAY_ENTRY", "KEYBEAM_DELAY_TAP", "KEYBEAM_DELAY_END", FIXED_BIT),
 }
 """Cells whose outputs follow their inputs."""
 
