@@ -1,7 +1,7 @@
 """First-in first-out memory of one channel, which marks and counts what it loses."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import enum, memory, wiring
+from amaranth.lib import data, enum, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from keybeam.protocol.records import (
@@ -13,8 +13,9 @@ from keybeam.protocol.records import (
     RecordType,
 )
 from keybeam_gateware.pipeline import delayed
+from keybeam_gateware.stream_buffer import StreamBuffer
 
-from .events import EventSignature, HeadSignature
+from .events import EventSignature, MergeItem
 
 __all__ = ["ChannelFifo", "EntryKind"]
 
@@ -29,6 +30,9 @@ class EntryKind(enum.Enum, shape=2):
     GAP_BEGIN = 1
     GAP_END = 2
     ATTACHED = 3
+
+
+_ENTRY = data.StructLayout({"body": BODY_BITS, "kind": EntryKind, "flag": 1})
 
 
 def _difference(more: Value, less: Value) -> Value:
@@ -64,11 +68,13 @@ class ChannelFifo(wiring.Component):
     level : Signal
         Entries in the queue, a cycle late.
     stored, arriving, fetched, raw_valid : Signal
-        Entries in the memory that may be read, one that joins them, and the way to the head.
+        Entries in the memory that may be read, one that joins them, and the way to the buffer.
+    buffer : StreamBuffer
+        The oldest entries.
     lost : Signal
         Events lost in the gap, or in the last one, but for those of this cycle.
-    end_queued, end_count : Signal
-        A GAP_END is queued, and its count.
+    end_queued, end_count, end_timed : Signal
+        A GAP_END is queued, its count, and whether the head has given its time.
 
     Members
     -------
@@ -84,8 +90,8 @@ class ChannelFifo(wiring.Component):
         Body of that FRAME.
     attached_flag : In(1)
         Flag in its channel field.
-    head : Out(HeadSignature())
-        The oldest record, for the merge.
+    head : Out(stream.Signature(MergeItem))
+        The oldest record, for the merge; the next one shows in the cycle after it was taken.
     arrived : Out(2)
         Events that arrived in this cycle (accepted or lost), 0 to 3.
     dropped : Out(2)
@@ -107,6 +113,8 @@ class ChannelFifo(wiring.Component):
         self.arriving, self.fetched, self.raw_valid = Signal(), Signal(), Signal()
         self.lost = Signal(LOST_BITS)
         self.end_queued, self.end_count = Signal(), Signal(LOST_BITS)
+        self.end_timed = Signal()
+        self.buffer = StreamBuffer(_ENTRY)
         super().__init__(
             {
                 "enable": In(1),
@@ -115,7 +123,7 @@ class ChannelFifo(wiring.Component):
                 "attach": In(1),
                 "attached_body": In(BODY_BITS),
                 "attached_flag": In(1),
-                "head": Out(HeadSignature()),
+                "head": Out(stream.Signature(MergeItem)),
                 "arrived": Out(2),
                 "dropped": Out(2),
                 "taken": Out(1),
@@ -127,12 +135,14 @@ class ChannelFifo(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.storage = storage = memory.Memory(
-            shape=BODY_BITS + 3, depth=self._depth, init=[]
+            shape=_ENTRY.size, depth=self._depth, init=[]
         )
         write_port, read_port = storage.write_port(), storage.read_port()
         self._accept(m, write_port)
-        self._show_head(m, read_port)
-        m.d.sync += self.level.eq(self.level + _difference(write_port.en, self.head.pop))
+        self._read(m, read_port)
+        self._show_head(m)
+        leaves = self.buffer.output.valid & self.buffer.output.ready
+        m.d.sync += self.level.eq(self.level + _difference(write_port.en, leaves))
         return m
 
     def _accept(self, m: Module, port: memory.WritePort) -> None:
@@ -204,48 +214,51 @@ class ChannelFifo(wiring.Component):
         with m.If(ended):
             m.d.sync += self.end_count.eq(self.lost)
 
-    def _show_head(self, m: Module, port: memory.ReadPort) -> None:
-        """Bring the oldest entry from the memory to the head."""
-        head = self.head
-        # Entries that are in the memory and were there when the port last read.
-        stored, fetched, raw_valid = self.stored, self.fetched, self.raw_valid
-        m.d.comb += self.arriving.eq(delayed(m, self.write, 2))
-        address, load = Signal(range(self._depth)), Signal()
+    def _read(self, m: Module, port: memory.ReadPort) -> None:
+        """Bring the oldest entries from the memory to the buffer, one in every cycle."""
+        stored, raw_valid = self.stored, self.raw_valid
+        m.submodules.buffer = buffer = self.buffer
         # The block RAM's own output register, which has no reset.
-        raw = Signal(BODY_BITS + 3, reset_less=True)
-        move = Signal()
+        raw = Signal(_ENTRY.size, reset_less=True)
+        address, load = Signal(range(self._depth)), Signal()
         m.d.comb += [
-            port.addr.eq(address),
-            load.eq(fetched & ~raw_valid),
-            move.eq(raw_valid & ~head.valid),
+            self.arriving.eq(delayed(m, self.write, 2)),
+            load.eq(self.fetched & (~raw_valid | buffer.input.ready)),
+            # What stays unread is read again.
+            port.addr.eq(address + load),
+            buffer.input.valid.eq(raw_valid),
+            buffer.input.payload.eq(raw),
         ]
         m.d.sync += [
             stored.eq(stored + _difference(self.arriving, load)),
-            address.eq(address + load),
-            fetched.eq((stored != 0) & ~load),
+            address.eq(port.addr),
+            self.fetched.eq((stored > 1) | ((stored == 1) & ~load)),
         ]
         with m.If(load):
             m.d.sync += [raw.eq(port.data), raw_valid.eq(1)]
-        with m.Elif(move):
+        with m.Elif(buffer.input.ready):
             m.d.sync += raw_valid.eq(0)
-        body, kind, flag = Signal(BODY_BITS), Signal(EntryKind), Signal()
-        m.d.comb += Cat(body, kind, flag).eq(raw)
-        record, shown = self._record(m, body, kind, flag), Signal(EntryKind)
-        with m.If(head.pop):
-            m.d.sync += head.valid.eq(0)
-        with m.If(move):
-            m.d.sync += [
-                head.valid.eq(1),
-                head.record.eq(record),
-                shown.eq(kind),
-            ]
-            with m.If(kind != EntryKind.ATTACHED):
-                m.d.sync += head.key.eq(body)
-        m.d.comb += self.taken.eq(head.pop & (shown == EntryKind.EVENT))
-        with m.If(head.pop & (shown == EntryKind.GAP_END)):
-            m.d.sync += self.end_queued.eq(0)
 
-    def _record(self, m: Module, body: Signal, kind: Signal, flag: Signal) -> Value:
+    def _show_head(self, m: Module) -> None:
+        """Make the records of the entries: a GAP_END is its time, then its count."""
+        oldest, head = self.buffer.output, self.head
+        kind, counts = oldest.payload.kind, self.end_timed
+        ends = Signal()
+        m.d.comb += [
+            ends.eq(kind == EntryKind.GAP_END),
+            head.valid.eq(oldest.valid),
+            head.payload.record.eq(self._record(m, oldest.payload, counts)),
+            head.payload.silent.eq(ends & ~counts),
+            head.payload.follows.eq(counts | (kind == EntryKind.ATTACHED)),
+            oldest.ready.eq(head.ready & (~ends | counts)),
+            self.taken.eq(head.valid & head.ready & (kind == EntryKind.EVENT)),
+        ]
+        with m.If(head.valid & head.ready & ends):
+            m.d.sync += counts.eq(~counts)
+            with m.If(counts):
+                m.d.sync += self.end_queued.eq(0)
+
+    def _record(self, m: Module, entry: data.View, counts: Signal) -> Value:
         """Make the record of an entry."""
         types = {
             EntryKind.EVENT: self._event_type,
@@ -257,10 +270,9 @@ class ChannelFifo(wiring.Component):
         flagged = {EntryKind.ATTACHED}
         if self._event_type == RecordType.SYNC:
             flagged.add(EntryKind.EVENT)
-        with m.Switch(kind):
+        with m.Switch(entry.kind):
             for which, value in types.items():
                 with m.Case(which):
                     m.d.comb += record_type.eq(value)
-                    m.d.comb += channel.eq(flag if which in flagged else self._channel)
-        whole = Mux(kind == EntryKind.GAP_END, self.end_count, body)
-        return Cat(whole, channel, record_type)
+                    m.d.comb += channel.eq(entry.flag if which in flagged else self._channel)
+        return Cat(Mux(counts, self.end_count, entry.body), channel, record_type)

@@ -297,11 +297,12 @@ class ReceiverCore(wiring.Component):
         m.submodules.epoch = epoch = EpochSource()
         m.submodules.fence = fence = FenceSource()
         m.d.comb += [
+            epoch.cycle.eq(cycle),
             epoch.period.eq(self._epoch.f.period.data),
             fence.cycle.eq(cycle),
             fence.request.eq(self._fence.f.value.w_stb),
             fence.value.eq(self._fence.f.value.w_data),
-            self._status.f.fence.r_data.eq(fence.head.valid),
+            self._status.f.fence.r_data.eq(fence.waiting),
         ]
         sources = [*fifos, epoch, fence]
         m.submodules.merge = merge = TimeOrderedMerge(sources=len(sources), latency=MERGE_LATENCY)

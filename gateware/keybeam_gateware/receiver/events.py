@@ -1,35 +1,32 @@
 """The ports of the channel FIFOs: events in, records out."""
 
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data
 
 from keybeam.protocol.records import TIME_BITS, TYPE_SHIFT
 from keybeam_gateware.time_tagger.events import EventSignature
 
-__all__ = ["EventSignature", "HeadSignature"]
+__all__ = ["EventSignature", "MergeItem"]
 
 
-class HeadSignature(wiring.Signature):
-    """The oldest record of a source of the merge.
+class MergeItem(data.Struct):
+    """A record on its way through the merge.
 
-    Members
-    -------
-    valid : Out(1)
-        There is a record.
-    key : Out(54)
-        Time by which it takes its place: coarse time above fine time.
-    record : Out(64)
+    Attributes
+    ----------
+    record : 64 bits
         The record.
-    pop : In(1)
-        Takes the record. The next one, if it was there already, shows two cycles later.
+    follows : 1 bit
+        It has no time and directly follows the item before it of the same source. Otherwise its
+        body is the time by which it takes its place.
+    silent : 1 bit
+        It only gives the time of what follows it, and is no record.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "valid": Out(1),
-                "key": Out(TIME_BITS),
-                "record": Out(TYPE_SHIFT + 4),
-                "pop": In(1),
-            }
-        )
+    record: TYPE_SHIFT + 4
+    follows: 1
+    silent: 1
+
+    @property
+    def time(self):
+        """Time by which it takes its place: coarse time above fine time."""
+        return self.record[:TIME_BITS]

@@ -1,52 +1,71 @@
 """Records that the receiver itself adds to the tag stream: EPOCH and FENCE."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
-from amaranth.lib import wiring
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from keybeam.protocol.numbers import FINE_BITS
 from keybeam.protocol.records import CHANNEL_BITS, COARSE_BITS, TYPE_BITS, RecordType
 
-from .events import HeadSignature
+from .events import MergeItem
 
 __all__ = ["EPOCH_UNIT_BITS", "EpochSource", "FenceSource"]
 
 EPOCH_UNIT_BITS = 10
 """The period of EPOCH records is set in units of 2^10 cycles."""
 
+_PERIOD_BITS = 16
+
+
+def _at(coarse: Value) -> Value:
+    """Make the body of a record with this coarse time."""
+    return Cat(Const(0, FINE_BITS), coarse)
+
 
 class EpochSource(wiring.Component):
     """Offers an EPOCH record at cycle 0 and then every `period` units.
 
-    The next one is always on offer; the merge takes it when nothing earlier can come any more.
+    One that is due while the one before has not even been taken is left out.
 
     Members
     -------
+    cycle : In(40)
+        Number of the present cycle.
     period : In(16)
         Units of 2^10 cycles between two records (0 works as 1).
-    head : Out(HeadSignature())
-        The next EPOCH record.
+    head : Out(stream.Signature(MergeItem))
+        The EPOCH record.
     """
 
-    period: In(16)
-    head: Out(HeadSignature())
+    cycle: In(COARSE_BITS)
+    period: In(_PERIOD_BITS)
+    head: Out(stream.Signature(MergeItem))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        coarse, step = Signal(COARSE_BITS), Signal(16, init=1)
-        m.d.sync += step.eq(self.period)
-        with m.If(self.period == 0):
-            m.d.sync += step.eq(1)
-        with m.If(self.head.pop):
-            m.d.sync += coarse.eq(coarse + (step << EPOCH_UNIT_BITS))
-        time = Cat(Const(0, FINE_BITS), coarse)
-        m.d.comb += [
-            self.head.valid.eq(1),
-            self.head.key.eq(time),
-            self.head.record.eq(
-                Cat(time, Const(0, CHANNEL_BITS), Const(RecordType.EPOCH, TYPE_BITS))
-            ),
+        unit, begins = Signal(COARSE_BITS - EPOCH_UNIT_BITS), Signal()
+        m.d.sync += [
+            begins.eq(self.cycle[:EPOCH_UNIT_BITS] == 0),
+            unit.eq(self.cycle[EPOCH_UNIT_BITS:]),
         ]
+        # Units since the last EPOCH; at the very first one more than any period.
+        passed, time = Signal(_PERIOD_BITS, init=-1), Signal.like(unit)
+        with m.If(self.head.ready):
+            m.d.sync += self.head.valid.eq(0)
+        with m.If(begins):
+            m.d.sync += passed.eq(passed + 1)
+            with m.If((passed >= self.period) | (self.period == 0)):
+                m.d.sync += passed.eq(1)
+                with m.If(~self.head.valid | self.head.ready):
+                    m.d.sync += [time.eq(unit), self.head.valid.eq(1)]
+        head = self.head.payload
+        m.d.comb += head.record.eq(
+            Cat(
+                _at(Cat(Const(0, EPOCH_UNIT_BITS), time)),
+                Const(0, CHANNEL_BITS),
+                Const(RecordType.EPOCH, TYPE_BITS),
+            )
+        )
         return m
 
 
@@ -64,25 +83,31 @@ class FenceSource(wiring.Component):
         Ask for a record.
     value : In(32)
         Body of the record.
-    head : Out(HeadSignature())
-        The record.
+    waiting : Out(1)
+        A record has not left.
+    head : Out(stream.Signature(MergeItem))
+        Its place, then the record.
     """
 
     cycle: In(COARSE_BITS)
     request: In(1)
     value: In(32)
-    head: Out(HeadSignature())
+    waiting: Out(1)
+    head: Out(stream.Signature(MergeItem))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        coarse, body = Signal(COARSE_BITS), Signal(32)
-        with m.If(self.head.pop):
-            m.d.sync += self.head.valid.eq(0)
-        with m.If(self.request & ~self.head.valid):
-            m.d.sync += [coarse.eq(self.cycle), body.eq(self.value), self.head.valid.eq(1)]
+        coarse, body, placed = Signal(COARSE_BITS), Signal(32), Signal()
+        with m.If(self.waiting & self.head.ready):
+            m.d.sync += [placed.eq(~placed), self.waiting.eq(~placed)]
+        with m.If(self.request & ~self.waiting):
+            m.d.sync += [coarse.eq(self.cycle), body.eq(self.value), self.waiting.eq(1)]
+        head = self.head.payload
         fill = Const(0, FINE_BITS + COARSE_BITS - 32 + CHANNEL_BITS)
-        m.d.comb += [
-            self.head.key.eq(Cat(Const(0, FINE_BITS), coarse)),
-            self.head.record.eq(Cat(body, fill, Const(RecordType.FENCE, TYPE_BITS))),
-        ]
+        m.d.comb += [self.head.valid.eq(self.waiting), head.silent.eq(~placed)]
+        m.d.comb += head.follows.eq(placed)
+        with m.If(placed):
+            m.d.comb += head.record.eq(Cat(body, fill, Const(RecordType.FENCE, TYPE_BITS)))
+        with m.Else():
+            m.d.comb += head.record.eq(_at(coarse))
         return m

@@ -1,35 +1,87 @@
 """Time-ordered merge of the channels."""
 
-from itertools import combinations
+from collections.abc import Callable, Sequence
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.numbers import FINE_BITS
 from keybeam.protocol.records import COARSE_BITS
+from keybeam_gateware.stream_buffer import StreamBuffer
 
-from .events import HeadSignature
+from .events import MergeItem
+from .merge_node import MergeNode
 
-__all__ = ["TimeOrderedMerge"]
+__all__ = ["Admission", "TimeOrderedMerge"]
+
+
+class Admission(wiring.Component):
+    """Holds an item until its time is before the bound: the gate to a tree of `MergeNode`.
+
+    Attributes
+    ----------
+    waits, item : Signal
+        An item is held, and which.
+
+    Members
+    -------
+    bound : In(40)
+        Coarse time that never falls, and is so far back that every earlier item of the source has
+        been offered.
+    input : In(stream.Signature(MergeItem))
+        Items in the order of their times.
+    output : Out(stream.Signature(MergeItem))
+        The same items; its promises are those of `MergeNode` for the bound of the cycle before.
+    """
+
+    bound: In(COARSE_BITS)
+    input: In(stream.Signature(MergeItem))
+    output: Out(stream.Signature(MergeItem))
+
+    def __init__(self) -> None:
+        self.waits, self.item = Signal(), Signal(MergeItem, reset_less=True)
+        super().__init__()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        item, waits, due = self.item, self.waits, Signal()
+        m.d.comb += [
+            self.output.valid.eq(waits & due),
+            self.output.payload.eq(item),
+            self.input.ready.eq(~waits | (due & self.output.ready)),
+        ]
+
+        def is_due(some: MergeItem) -> Value:
+            return (some.time[FINE_BITS:] - self.bound)[COARSE_BITS - 1] | some.follows
+
+        with m.If(self.input.ready):
+            m.d.sync += [
+                waits.eq(self.input.valid),
+                item.eq(self.input.payload),
+                due.eq(is_due(self.input.payload)),
+            ]
+        with m.Else():
+            m.d.sync += due.eq(due | is_due(item))
+        return m
 
 
 class TimeOrderedMerge(wiring.Component):
-    """Takes records from several sources in the order of their times.
+    """Takes records from several sources in the order of their times, one in every cycle.
 
-    A source promises that a record shows at its head within `latency` cycles of its time. So once
-    a time is more than `latency` cycles past, every record up to it is there: the earliest
-    of those may go, and a source without records holds up nobody. Records of equal time go in
-    the order of the sources.
+    A source promises that a record shows at its head within `latency` cycles of its time, or as
+    soon as the ones before it were taken. So once a time is more than `latency` cycles past, every
+    record up to it is there: those may go (`Admission`), by a tree of `MergeNode`, and a source
+    without records holds up nobody. Records of equal time go in the order of the sources.
 
-    All pairs of heads are compared at once; a record takes four cycles. Times are compared modulo
-    2^40 cycles by the sign of their difference: they may lie up to 2^39 cycles (58 minutes) apart,
-    so for that long the stream may be held up before the order suffers.
+    Times are compared modulo 2^40 cycles by the sign of their difference: they may lie up to
+    2^39 cycles (58 minutes) apart, so for that long the stream may be held up before the order
+    suffers.
 
     Parameters
     ----------
     sources : int
-        Number of sources.
+        Number of sources, at least 2.
     latency : int
         Cycles from a record's time until it shows.
 
@@ -39,7 +91,7 @@ class TimeOrderedMerge(wiring.Component):
         Number of the present cycle.
     enable : In(1)
         Let records out; else they are taken and thrown away.
-    heads : In(HeadSignature()).array(sources)
+    heads : In(stream.Signature(MergeItem)).array(sources)
         The sources.
     records : Out(stream(64))
         The records.
@@ -52,61 +104,51 @@ class TimeOrderedMerge(wiring.Component):
             {
                 "cycle": In(COARSE_BITS),
                 "enable": In(1),
-                "heads": In(HeadSignature()).array(sources),
+                "heads": In(stream.Signature(MergeItem)).array(sources),
                 "records": Out(stream.Signature(64)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        number = range(self._sources)
-        bound = Signal(COARSE_BITS)
-        m.d.sync += bound.eq(self.cycle - self._latency)
+        # Depths of a balanced tree differ by one. What enters nearer to the root is let in later by
+        # the latency of the node that it is spared, so that all are of the same age everywhere.
+        depth = (self._sources - 1).bit_length()
+        bounds = [Signal(COARSE_BITS, name=f"bound_{spared}") for spared in range(2)]
+        for spared, bound in enumerate(bounds):
+            m.d.sync += bound.eq(self.cycle - (self._latency + spared * MergeNode.LATENCY))
 
-        # Compare: registers that follow the heads all the time; `step` says when they are read.
-        present = [Signal(name=f"present_{i}") for i in number]
-        due = [Signal(name=f"due_{i}") for i in number]
-        before = {}
-        for i in number:
-            head = self.heads[i]
-            m.d.sync += present[i].eq(head.valid)
-            m.d.sync += due[i].eq(
-                head.valid & (head.key[FINE_BITS:] - bound)[:COARSE_BITS][COARSE_BITS - 1]
-            )
-        for i, j in combinations(number, 2):
-            first = Signal(name=f"first_{i}_{j}")
-            key_bits = len(self.heads[i].key)
-            difference = (self.heads[j].key - self.heads[i].key)[:key_bits]
-            m.d.sync += first.eq(~difference[key_bits - 1])
-            before[i, j], before[j, i] = first, ~first
+        def admit(source: int, nodes: int) -> stream.Interface:
+            m.submodules[f"admission_{source}"] = admission = Admission()
+            m.d.comb += admission.bound.eq(bounds[depth - nodes])
+            connect(m, flipped(self.heads[source]), admission.input)
+            return admission.output
 
-        # Select, then let out.
-        chosen = Signal(self._sources)
-        for i in number:
-            wins = due[i]
-            for j in number:
-                if j != i:
-                    wins &= ~present[j] | before[i, j]
-            m.d.sync += chosen[i].eq(wins)
-        record = 0
-        for i in number:
-            record |= Mux(chosen[i], self.heads[i].record, 0)
-
-        out = self.records
-        with m.If(out.ready):
-            m.d.sync += out.valid.eq(0)
-        with m.FSM():
-            with m.State("COMPARE"):
-                m.next = "SELECT"
-            with m.State("SELECT"):
-                m.next = "TAKE"
-            # `chosen` follows the heads; what is due stays due while the output is held up. The
-            # output is waited for by its register alone: `ready` may come late in the cycle.
-            with m.State("TAKE"), m.If(~out.valid | ~self.enable):
-                m.d.comb += [self.heads[i].pop.eq(chosen[i]) for i in number]
-                with m.If(self.enable & chosen.any()):
-                    m.d.sync += [out.payload.eq(record), out.valid.eq(1)]
-                m.next = "REFILL"
-            with m.State("REFILL"):
-                m.next = "COMPARE"
+        root = _tree(m, range(self._sources), admit)
+        m.submodules.out = out = StreamBuffer(64)
+        connect(m, out.output, flipped(self.records))
+        passes = Signal()
+        m.d.comb += [
+            passes.eq(self.enable & ~root.payload.silent),
+            out.input.valid.eq(root.valid & passes),
+            out.input.payload.eq(root.payload.record),
+            root.ready.eq(out.input.ready | ~passes),
+        ]
         return m
+
+
+def _tree(
+    m: Module,
+    sources: Sequence[int],
+    admit: Callable[[int, int], stream.Interface],
+    nodes: int = 0,
+) -> stream.Interface:
+    """Merge sources by a balanced tree; `nodes` are between it and the output."""
+    if len(sources) == 1:
+        return admit(sources[0], nodes)
+    middle = (len(sources) + 1) // 2
+    node = MergeNode()
+    m.submodules[f"node_{sources[0]}_{sources[-1]}"] = node
+    connect(m, _tree(m, sources[:middle], admit, nodes + 1), node.left)
+    connect(m, _tree(m, sources[middle:], admit, nodes + 1), node.right)
+    return node.output

@@ -1,6 +1,7 @@
 import random
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from keybeam.protocol.records import (
@@ -18,12 +19,12 @@ DEPTH = 64
 class Queue:
     """A channel FIFO under test: what went in, and the records that came out."""
 
-    def __init__(self, event_type=RecordType.TAG, channel=Channel.D):
-        self.dut = ChannelFifo(channel=channel, event_type=event_type, depth=DEPTH)
+    def __init__(self, event_type=RecordType.TAG, channel=Channel.D, depth=DEPTH):
+        self.dut = ChannelFifo(channel=channel, event_type=event_type, depth=depth)
         self.given = []
         self.records = []
         self.counts = {"arrived": 0, "dropped": 0, "taken": 0, "gap_began": 0}
-        self.now = 100
+        self.now, self.key, self.popped = 100, 0, []
 
     async def step(self, ctx, *, event=None, pop=False, attach=None):
         """One cycle, with an event of this weight or none."""
@@ -39,17 +40,24 @@ class Queue:
         if attach is not None:
             ctx.set(dut.attached_body, attach)
             ctx.set(dut.attached_flag, 1)
-        pop = pop and ctx.get(dut.head.valid)
-        ctx.set(dut.head.pop, pop)
-        names = list(self.counts)
-        _, _, record, key, *values = await ctx.tick().sample(
-            dut.head.record, dut.head.key, *(getattr(dut, name) for name in names)
+        ctx.set(dut.head.ready, pop)
+        names, head = list(self.counts), dut.head.payload
+        _, _, shown, record, follows, silent, *values = await ctx.tick().sample(
+            dut.head.valid,
+            head.record,
+            head.follows,
+            head.silent,
+            *(getattr(dut, name) for name in names),
         )
         for name, value in zip(names, values, strict=True):
             self.counts[name] += value
-        if pop:
-            kind, channel = record >> TYPE_SHIFT, record >> CHANNEL_SHIFT & 63
-            self.records.append((RecordType(kind), channel, record & BODY_MASK, key))
+        if pop and shown:
+            self.popped.append(self.now)
+            if not follows:
+                self.key = record & BODY_MASK
+            if not silent:
+                kind, channel = record >> TYPE_SHIFT, record >> CHANNEL_SHIFT & 63
+                self.records.append((RecordType(kind), channel, record & BODY_MASK, self.key))
         self.now += 1
 
     async def drain(self, ctx):
@@ -95,7 +103,7 @@ def test_every_event_leaves_or_is_counted_as_lost(bench, rate, pop):
 
     async def testbench(ctx):
         ctx.set(queue.dut.enable, 1)
-        for _ in range(4000):
+        for _ in range(1500):
             event = None
             if generator.random() < rate:
                 event = 2 if generator.random() < 0.02 else 1
@@ -105,6 +113,34 @@ def test_every_event_leaves_or_is_counted_as_lost(bench, rate, pop):
     bench.run(queue.dut, testbench)
     queue.check_account()
     assert queue.counts["dropped"] > 0
+
+
+def test_an_event_in_every_cycle_leaves_in_every_cycle(bench):
+    queue = Queue()
+
+    async def testbench(ctx):
+        ctx.set(queue.dut.enable, 1)
+        for _ in range(4 * DEPTH):
+            await queue.step(ctx, event=1, pop=True)
+        await queue.drain(ctx)
+
+    bench.run(queue.dut, testbench)
+    queue.check_account()
+    assert queue.counts["dropped"] == 0
+    assert np.diff(queue.popped).tolist() == [1] * (4 * DEPTH - 1)
+
+
+def test_a_tag_in_every_cycle_is_kept_until_the_queue_of_512_is_full(bench):
+    queue = Queue(depth=512)
+
+    async def testbench(ctx):
+        ctx.set(queue.dut.enable, 1)
+        while not queue.counts["gap_began"]:
+            await queue.step(ctx, event=1)
+
+    bench.run(queue.dut, testbench)
+    # Eight places are in reserve.
+    assert queue.counts["arrived"] - queue.counts["dropped"] == pytest.approx(512 - 8, abs=3)
 
 
 def test_overflow_begins_a_gap_at_the_first_lost_event_and_recovery_ends_it(bench):

@@ -1,99 +1,78 @@
-"""Times never go backwards in the merged stream, as long as the sources keep their promise."""
+"""What is let into the tree of the merge keeps the promises that `MergeNode` asks for; what a tree
+of such nodes then does is proved in `test_merge_node_proof`.
+"""
 
 from amaranth.hdl import Assert, Assume, Cover, Elaboratable, Module, Signal
 from amaranth.hdl._ast import AnySeq
+from merge_promises import PLACE_BITS, is_behind, place, promises
 from proofs import assert_proved, assert_reached, assert_refuted, mutated
 
 from keybeam.protocol.numbers import FINE_BITS
-from keybeam_gateware.receiver.merge import TimeOrderedMerge
+from keybeam_gateware.receiver.events import MergeItem
+from keybeam_gateware.receiver.merge import Admission
 
 MODULE = "keybeam_gateware.receiver.merge"
-SOURCES, LATENCY = 2, 6
 ENGINE = "smtbmc yices"
-SMALL_BITS = 36
-"""Bits of coarse times: what the comparison modulo 2^40 grants."""
 
 
-class Ordered(Elaboratable):
-    """Sources that give what they like, in order and in time, and a reader that may wait."""
+class Admitted(Elaboratable):
+    """A source that offers what it likes, in order and in time, and a tree that may wait."""
 
-    def __init__(self, block=TimeOrderedMerge):
+    def __init__(self, block=Admission):
         self._block = block
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.block = block = self._block(sources=SOURCES, latency=LATENCY)
-        cycle = Signal(40, init=LATENCY + 4)
-        m.d.sync += cycle.eq(cycle + 1)
+        m.submodules.block = block = self._block()
+        bounds = [Signal(PLACE_BITS, name=f"bound_{ago}") for ago in range(3)]
+        m.d.comb += [bounds[0].eq(AnySeq(PLACE_BITS)), block.bound.eq(bounds[0])]
+        m.d.comb += Assume(bounds[0] >= bounds[1])
+        m.d.sync += [bounds[1].eq(bounds[0]), bounds[2].eq(bounds[1])]
         m.d.comb += [
-            Assume(cycle < 1 << SMALL_BITS),
-            # Below it, the bound would be before the beginning.
-            Assume(cycle > LATENCY),
-            block.cycle.eq(cycle),
-            block.enable.eq(1),
-            block.records.ready.eq(AnySeq(1)),
+            block.input.valid.eq(AnySeq(1)),
+            block.input.payload.as_value().eq(AnySeq(MergeItem.as_shape().size)),
+            block.output.ready.eq(AnySeq(1)),
         ]
-        for place in range(SOURCES):
-            self._add_source(m, block.heads[place], cycle, place)
-        self._check(m, block, cycle)
+        latest = (1 << PLACE_BITS) - 1
+        source = promises(m, "source", block.input, latest, bounds[1], FINE_BITS)
+        output = promises(m, "output", block.output, bounds[1], bounds[2], FINE_BITS)
+        m.d.comb += [Assume(kept) for kept in source.kept]
+        m.d.comb += [Assert(kept) for kept in output.kept]
+
+        # For the induction: what waits is what was taken last, and what is not let in is late.
+        waits, item = block.waits, block.item
+        m.d.comb += [
+            Assert(bounds[1] >= bounds[2]),
+            Assert(~waits | (item.as_value() == source.last.as_value())),
+            Assert(~waits | item.follows | (item.time == place(item) << FINE_BITS)),
+            Assert(~waits | block.output.valid | (place(item) >= bounds[1])),
+            Assert(~waits | ~block.output.valid | (place(item) < bounds[1])),
+            Assert(~waits | (place(item) >= place(output.last))),
+            Assert(waits | (output.last.as_value() == source.last.as_value())),
+            Assert(waits | ~source.valid_before),
+            Assert(~source.taken_before | waits),
+            Assert(~(waits & item.follows) | (block.output.valid & is_behind(item, output.last))),
+            Assert(~block.input.valid | (place(block.input.payload) >= place(source.last))),
+            Assert(
+                ~(block.input.valid & block.input.payload.follows)
+                | (waits & is_behind(block.input.payload, item))
+            ),
+            Cover(output.taken_before & block.output.valid & block.output.payload.follows),
+            Cover(waits & ~block.output.valid & (place(output.last) > 0)),
+        ]
         return m
 
-    def _add_source(self, m, head, cycle, place):
-        """A source: the next record is there two cycles after the last was taken, or is new."""
-        popped, refills = Signal(name=f"popped_{place}"), Signal(name=f"refills_{place}")
-        arrives, key = Signal(name=f"arrives_{place}"), Signal(54, name=f"key_{place}")
-        coarse = key[FINE_BITS:]
-        m.d.comb += [
-            arrives.eq(AnySeq(1)),
-            key.eq(AnySeq(54)),
-            refills.eq(popped),
-            head.record.eq(head.key),
-            Assume(~arrives | (key >= head.key)),
-            Assume(~arrives | (coarse < 1 << SMALL_BITS)),
-            # It shows in the next cycle.
-            Assume(~arrives | refills | (coarse + LATENCY >= cycle + 1)),
-        ]
-        m.d.sync += popped.eq(head.pop)
-        with m.If(head.pop):
-            m.d.sync += head.valid.eq(0)
-        with m.Elif(~head.valid & arrives):
-            m.d.sync += [head.valid.eq(1), head.key.eq(key)]
 
-    def _check(self, m, block, cycle):
-        """Compare what is taken with what was taken before."""
-        last = Signal(54)
-        taken = Signal(54)
-        pops = [head.pop for head in block.heads]
-        for head in block.heads:
-            with m.If(head.pop):
-                m.d.comb += taken.eq(head.key)
-                m.d.sync += last.eq(head.key)
-        m.d.comb += [
-            Assert(sum(pops) <= 1),
-            Assert((sum(pops) == 0) | (taken >= last)),
-            # What makes it so: nothing that was taken was in reach of what may still come.
-            Assert(last[FINE_BITS:] + LATENCY < cycle),
-            *(Assert(~head.valid | (head.key >= last)) for head in block.heads),
-            *(Assert(head.key[FINE_BITS:] < 1 << SMALL_BITS) for head in block.heads),
-            Cover((sum(pops) == 1) & (last != 0) & (taken > last)),
-        ]
+def test_what_is_let_in_keeps_its_promises(tmp_path):
+    assert_proved(Admitted(), depth=3, folder=tmp_path, engine=ENGINE)
+    assert_reached(Admitted(), depth=12, folder=tmp_path, engine=ENGINE)
 
 
-def test_times_never_go_backwards(tmp_path):
-    assert_proved(Ordered(), depth=5, folder=tmp_path, engine=ENGINE)
-    assert_reached(Ordered(), depth=14, folder=tmp_path, engine=ENGINE)
+def test_letting_in_too_early_is_caught(tmp_path):
+    faulty = mutated(MODULE, "waits & due)", "waits)")
+    assert_refuted(Admitted(faulty.Admission), depth=8, folder=tmp_path, engine=ENGINE)
 
 
-def test_a_bound_that_is_too_late_is_caught(tmp_path):
-    faulty = mutated(MODULE, "self.cycle - self._latency", "self.cycle - self._latency + 5")
-    assert_refuted(Ordered(faulty.TimeOrderedMerge), depth=12, folder=tmp_path, engine=ENGINE)
-
-
-def test_a_source_that_is_not_waited_for_is_caught(tmp_path):
-    faulty = mutated(MODULE, 'm.next = "REFILL"', 'm.next = "COMPARE"')
-    assert_refuted(Ordered(faulty.TimeOrderedMerge), depth=16, folder=tmp_path, engine=ENGINE)
-
-
-def test_a_comparison_that_forgets_a_source_is_caught(tmp_path):
-    faulty = mutated(MODULE, "if j != i:", "if j > i:")
-    assert_refuted(Ordered(faulty.TimeOrderedMerge), depth=12, folder=tmp_path, engine=ENGINE)
+def test_a_time_that_is_looked_at_once_only_is_caught(tmp_path):
+    faulty = mutated(MODULE, "due | is_due(item)", "due")
+    assert_refuted(Admitted(faulty.Admission), depth=8, folder=tmp_path, engine=ENGINE)

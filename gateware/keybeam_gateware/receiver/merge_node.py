@@ -1,0 +1,105 @@
+"""Merge of two sources, the knot of which the merge of all is made."""
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from keybeam.protocol.records import TIME_BITS
+from keybeam_gateware.stream_buffer import StreamBuffer
+
+from .events import MergeItem
+
+__all__ = ["MergeNode"]
+
+
+def _goes_before(left: MergeItem, right: MergeItem) -> Value:
+    """Tell whether the left one of two items goes first: what follows does, then the earlier."""
+    difference = (right.time - left.time)[:TIME_BITS]
+    return left.follows | (~right.follows & ~difference[TIME_BITS - 1])
+
+
+class MergeNode(wiring.Component):
+    """Passes the earlier one of the items of two sources, one in every cycle.
+
+    Which of the two that wait here is the earlier was found out when the later of them came, by
+    comparing what came with what waited, so that no comparison is in the way of a choice. Items of
+    equal time go left before right.
+
+    A side without an item holds up nobody. **Who uses it answers for the order** by a bound that
+    never falls, in these terms:
+
+    - what a side offers is earlier than the bound;
+    - what a side offers after it offered nothing is not earlier than the bound of the cycle before;
+    - times of a side never fall;
+    - an item that follows another is offered in the cycle after that was taken.
+
+    The output then keeps the same promises, for the bound of `LATENCY` cycles ago. So nodes make a
+    tree (`tests/gateware/receiver/test_merge_node_proof.py`).
+
+    Attributes
+    ----------
+    left_waits, right_waits : Signal
+        An item of the side waits in the node.
+    left_item, right_item : Signal
+        That item.
+    left_first : Signal
+        If both wait: the left one goes.
+    buffer : StreamBuffer
+        What has been chosen.
+
+    Members
+    -------
+    left, right : In(stream.Signature(MergeItem))
+        The sides.
+    output : Out(stream.Signature(MergeItem))
+        Items of both.
+    """
+
+    LATENCY = 2
+    """Cycles from an item that is offered to the same item at the output, if nothing is before."""
+
+    left: In(stream.Signature(MergeItem))
+    right: In(stream.Signature(MergeItem))
+    output: Out(stream.Signature(MergeItem))
+
+    def __init__(self) -> None:
+        self.left_waits, self.right_waits = Signal(), Signal()
+        self.left_item = Signal(MergeItem, reset_less=True)
+        self.right_item = Signal(MergeItem, reset_less=True)
+        self.left_first = Signal()
+        self.buffer = StreamBuffer(MergeItem)
+        super().__init__()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.buffer = buffer = self.buffer
+        connect(m, buffer.output, flipped(self.output))
+        left, right = self.left_item, self.right_item
+        takes_left, left_goes, right_goes = Signal(), Signal(), Signal()
+        m.d.comb += [
+            takes_left.eq(self.left_waits & (self.left_first | ~self.right_waits)),
+            buffer.input.valid.eq(self.left_waits | self.right_waits),
+            buffer.input.payload.eq(Mux(takes_left, left, right)),
+            left_goes.eq(buffer.input.ready & takes_left),
+            right_goes.eq(buffer.input.ready & self.right_waits & ~takes_left),
+            self.left.ready.eq(~self.left_waits | left_goes),
+            self.right.ready.eq(~self.right_waits | right_goes),
+        ]
+        with m.If(self.left.ready):
+            m.d.sync += [left.eq(self.left.payload), self.left_waits.eq(self.left.valid)]
+        with m.If(self.right.ready):
+            m.d.sync += [right.eq(self.right.payload), self.right_waits.eq(self.right.valid)]
+
+        both, left_comes, right_comes = Signal(), Signal(), Signal()
+        m.d.comb += [
+            both.eq(_goes_before(self.left.payload, self.right.payload)),
+            left_comes.eq(_goes_before(self.left.payload, right)),
+            right_comes.eq(_goes_before(left, self.right.payload)),
+        ]
+        with m.If(self.left.ready & self.right.ready):
+            m.d.sync += self.left_first.eq(both)
+        with m.Elif(self.left.ready):
+            m.d.sync += self.left_first.eq(left_comes)
+        with m.Elif(self.right.ready):
+            m.d.sync += self.left_first.eq(right_comes)
+        return m
