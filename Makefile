@@ -45,6 +45,10 @@ docs: $(READY) ## write again the tables of docs/ that are generated
 	$(BIN)/keybeam registers --write-docs docs/registers.md >/dev/null
 	$(BIN)/python -m keybeam.protocol > docs/wire-formats.md
 	$(BIN)/python -m keybeam.report > docs/result.md
+	$(BIN)/keybeam boards --write-docs docs/boards
+
+bitstreams: $(READY) ## build every board in every role, what is not built yet, and write the table of docs/boards/
+	$(BIN)/keybeam bitstreams --out out/bitstreams --write-docs docs/boards/bitstreams.md
 
 clean: ## remove everything that is built
 	rm -rf $(VENV) build out

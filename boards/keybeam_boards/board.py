@@ -190,6 +190,36 @@ class Board:
         """Terminals that the board can be."""
         return tuple(self.slot_rates)
 
+    def resources_of(self, role: Role) -> list[tuple[str, int]]:
+        """Give the resources of a role that the board has, by name and number.
+
+        Parameters
+        ----------
+        role : Role
+            The role.
+
+        Returns
+        -------
+        list of tuple of str and int
+        """
+        sends = role is Role.TRANSMITTER
+        names = list(TRANSMITTER_RESOURCES) if sends else list(RECEIVER_RESOURCES.values())
+        return [name for name in names if name in self.resources]
+
+    def io_types(self, role: Role) -> set[str]:
+        """Give the standards of the buffers of a role's lanes.
+
+        Parameters
+        ----------
+        role : Role
+            The role.
+
+        Returns
+        -------
+        set of str
+        """
+        return {self.lookup(*name).attrs["IO_TYPE"] for name in self.resources_of(role)}
+
     def add_supplies(self, m: Module, reference: Value) -> None:
         """Switch on what the board lets its part supply; nothing, if supplies are fixed.
 

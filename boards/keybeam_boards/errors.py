@@ -2,7 +2,7 @@
 
 from keybeam.errors import KeybeamError
 
-__all__ = ["BuildError", "OptionError", "RuleError", "TimingError", "ToolError"]
+__all__ = ["BuildError", "FlashError", "OptionError", "RuleError", "TimingError", "ToolError"]
 
 
 class BuildError(KeybeamError):
@@ -23,3 +23,7 @@ class RuleError(BuildError):
 
 class TimingError(BuildError):
     """A clock is not met."""
+
+
+class FlashError(KeybeamError):
+    """A bitstream could not be brought to a board."""

@@ -24,6 +24,7 @@ from keybeam_boards.delay_lines import (
     substitute_delay_cells,
 )
 from keybeam_boards.errors import ToolError
+from keybeam_boards.files import publish
 from keybeam_boards.netlist import (
     blocks_apart,
     fill_fixed_words,
@@ -143,8 +144,8 @@ def implement(
         lab_only=best.lab_only,
         notes=notes,
     )
-    _publish(out / f"{name}.json", json.dumps(report.as_dict(), indent=2) + "\n")
-    _publish(out / f"{name}.txt", report.text())
+    publish(out / f"{name}.json", json.dumps(report.as_dict(), indent=2) + "\n")
+    publish(out / f"{name}.txt", report.text())
     return report
 
 
@@ -305,10 +306,3 @@ def _retarget(configuration: Path, source: str, target: str) -> None:
     if not text.startswith(head):
         raise ValueError(f"{configuration} is not for {source}")
     configuration.write_text(f".device {target}\n" + text.removeprefix(head))
-
-
-def _publish(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    scratch = path.with_name(path.name + ".part")
-    scratch.write_text(text)
-    os.replace(scratch, path)

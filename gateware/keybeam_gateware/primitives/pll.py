@@ -141,8 +141,13 @@ def plan_pll(
     source, wanted = Fraction(input_hz), Fraction(output_hz)
     if (direct := _stage(source, wanted / source, limits)) is not None:
         return (direct,)
-    dividers = range(1, limits.divider_max + 1)
-    ratios = {Fraction(feedback, reference) for reference in dividers for feedback in dividers}
+    # A larger divider would compare phases too slowly.
+    slowest = int(source / limits.phase_detector_hz[0])
+    ratios = {
+        Fraction(feedback, reference)
+        for reference in range(1, min(slowest, limits.divider_max) + 1)
+        for feedback in range(1, limits.divider_max + 1)
+    }
     plans = [
         (first, last)
         for ratio in ratios
