@@ -1,6 +1,6 @@
 """The two boards on the bench, as the steps of a bring-up use them."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -9,18 +9,17 @@ from numpy.typing import NDArray
 
 from keybeam.bringup.checks import BringUpError
 from keybeam.bringup.plan import Plan
-from keybeam.device import FoundPort, HostClock, Receiver, ReferenceClock, RecordLoss, Transmitter
+from keybeam.device import FoundPort, HostClock, Receiver, RecordLoss, ReferenceClock, Transmitter
 from keybeam.protocol.link import TAGS_MAXIMUM
 from keybeam.protocol.modes import PatternMode
-from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, FINE_BITS, FRAME_CYCLES, SLOTS_PER_CYCLE
+from keybeam.protocol.numbers import FINE_BITS, FRAME_CYCLES, SLOTS_PER_CYCLE
 from keybeam.protocol.records import COARSE_BITS, Channel
-from keybeam.receiver.channels import Edge, set_channel
-from keybeam.receiver.registers import read_cycle
+from keybeam.receiver.registers import channel_register, read_cycle
 from keybeam.tags.recording import decoded_stream
 from keybeam.timing import RecordDecoder
 from keybeam.transmitter import set_mode, start, stop
 
-__all__ = ["FRAME_BYTES_PER_RECORD", "Bench", "Capture"]
+__all__ = ["FRAME_BYTES_PER_RECORD", "Bench", "Capture", "has_counts"]
 
 FRAME_BYTES_PER_RECORD = (2 + 4 + 8 * TAGS_MAXIMUM + 4 + 2) / TAGS_MAXIMUM
 """Bytes on the serial line for each record of a full frame: kind and sequence, number, records,
@@ -28,6 +27,8 @@ check sum, stuffing and delimiter."""
 
 _BITS_PER_BYTE = 10
 _MOST_POLLS = 100_000
+_RISING = 1
+_LINK_ERRORS = ("frames_dropped", "bytes_spoilt", "bytes_lost")
 _LINK_SHARE = 0.7
 """Part of the serial line that a capture of divided edges may take."""
 
@@ -50,8 +51,8 @@ class Capture:
         Times of sync words.
     sync_counters : ndarray of uint64
         Frame counters behind them, of those whose header was good.
-    lost : int
-        Records and tags lost.
+    link_lost : int
+        Records lost between board and host, beside what the gaps tell.
     """
 
     times: NDArray[np.int64]
@@ -60,11 +61,16 @@ class Capture:
     gap_begins: NDArray[np.int64]
     sync_times: NDArray[np.int64]
     sync_counters: NDArray[np.uint64]
-    lost: int
+    link_lost: int
 
     def of(self, channel: Channel) -> NDArray[np.int64]:
-        """Times of a channel."""
-        return self.times[self.channels == channel]
+        """Take the times of a channel."""
+        return np.asarray(self.times[self.channels == channel])
+
+
+def has_counts(counts: Mapping[int, int], *, channels: Collection[int], least: int) -> bool:
+    """Tell whether each of some channels has at least so many tags."""
+    return all(counts.get(channel, 0) >= least for channel in channels)
 
 
 @dataclass
@@ -85,6 +91,8 @@ class Bench:
         Told in a few words what is done now.
     ask : callable
         Asks the operator to do something, and returns when it is done.
+    link_errors_before : list of list of int
+        `link_errors` when the boards were opened.
     """
 
     transmitter: Transmitter
@@ -94,6 +102,7 @@ class Bench:
     clock: ReferenceClock = field(default_factory=HostClock)
     tell: Callable[[str], None] = lambda _: None
     ask: Callable[[str], None] = lambda _: None
+    link_errors_before: list[list[int]] = field(default_factory=list)
 
     @classmethod
     def open(
@@ -112,7 +121,16 @@ class Bench:
         except BaseException:
             first.close()
             raise
-        return cls(first, second, plan, receiver.baud, clock, tell, ask)
+        bench = cls(first, second, plan, receiver.baud, clock, tell, ask)
+        bench.link_errors_before = bench.link_errors()
+        return bench
+
+    def link_errors(self) -> list[list[int]]:
+        """Read what both boards counted of spoilt bytes and frames from their hosts."""
+        return [
+            [board.read(f"link.{name}") for name in _LINK_ERRORS]
+            for board in (self.transmitter, self.receiver)
+        ]
 
     def close(self) -> None:
         """Give both ports back."""
@@ -200,7 +218,8 @@ class Bench:
         self.receiver.write("receiver.channels.enable", 0)
         for channel, divider in dividers.items():
             if channel != Channel.SYNC:
-                set_channel(self.receiver, channel, edge=Edge.RISING, divider=divider)
+                self.receiver.write(channel_register(channel, "edges"), _RISING)
+                self.receiver.write(channel_register(channel, "divider"), divider)
         self.receiver.write("receiver.channels.enable", self._bits(dividers))
         try:
             yield
@@ -208,7 +227,7 @@ class Bench:
             self.receiver.write("receiver.channels.enable", 0)
             for channel in dividers:
                 if channel != Channel.SYNC:
-                    set_channel(self.receiver, channel, divider=1)
+                    self.receiver.write(channel_register(channel, "divider"), 1)
             self.receiver.write("receiver.channels.enable", enabled)
 
     @staticmethod
@@ -258,7 +277,7 @@ class Bench:
             gap_begins=np.array([gap.begin for gap in gaps], np.int64),
             sync_times=syncs["time"][good],
             sync_counters=syncs["counter"][good],
-            lost=decoder.lost,
+            link_lost=sum(gap.lost for gap in gaps if gap.channel is None),
         )
 
     def _drain(self) -> None:
@@ -267,7 +286,3 @@ class Bench:
         self.receiver.read("receiver.control.stream")
         while isinstance(taken := self.receiver.records(), RecordLoss) or taken.size:
             pass
-
-    def seconds(self, cycles: int) -> float:
-        """Nominal duration of cycles."""
-        return cycles / FABRIC_CLOCK_HZ

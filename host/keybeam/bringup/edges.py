@@ -1,9 +1,9 @@
 """Where edges stand that come at multiples of a known period, measured by any tagger.
 
-With delay lines a time is right but for a noise much smaller than the period, and least squares give
+With delay lines a time is right but for a noise much smaller than the period, and the mean gives
 the phase. Sampled inputs tell only the bin of 1.6 ns in which an edge came; but when the two clocks
-differ, edges wander through the bins, and of the many bins only one phase lies in all: the middle of
-what is left is known far better than to a bin.
+differ, edges wander through the bins, and few phases agree with all of them: the middle of these is
+known far better than to a bin.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ __all__ = [
     "LaneFit",
     "clock_ratio",
     "fit_lane",
-    "line_grid",
+    "line_residuals",
     "signature_of",
 ]
 
@@ -66,7 +66,7 @@ def clock_ratio(times: NDArray[np.int64], counters: NDArray[np.uint64]) -> tuple
     Returns
     -------
     ratio, uncertainty : float
-        Slope of a straight line, and by how much it can be off if each time is off by a sampled bin.
+        Slope of a straight line, and by how much it is off if times are off by a sampled bin.
     """
     frames = (counters - counters[0]).astype(float)
     since = (times - times[0]) * FINE_PS
@@ -80,7 +80,7 @@ def _folded(times_ps: NDArray[np.float64], period_ps: float) -> float:
     return float(angle / (2 * np.pi) * period_ps % period_ps)
 
 
-def line_grid(times_ps: NDArray[np.float64], ratio: float, uncertainty: float) -> float:
+def _line_ratio(times_ps: NDArray[np.float64], ratio: float, uncertainty: float) -> float:
     """Refine the ratio of the clocks by edges of the downlink, which lie at whole bits of 6.4 ns.
 
     Parameters
@@ -127,7 +127,7 @@ def signature_of(phases_ps: NDArray[np.float64]) -> tuple[int, float] | None:
         nearest = np.abs(away).argmin(axis=2)
         left = np.take_along_axis(away, nearest[:, :, None], axis=2)[:, :, 0]
         # A few edges that other things cause must not hide a pattern.
-        spread = np.sqrt(np.mean(np.minimum(np.abs(left), 2 * SLOT_PS) ** 2, axis=1))
+        spread = np.sqrt(np.mean(np.minimum(np.abs(left), SLOT_PS) ** 2, axis=1))
         best = int(spread.argmin())
         shares = np.bincount(nearest[best], minlength=rises.size) / phases_ps.size
         if spread[best] < _CLOSE_PS and shares.min() > 0.5 / rises.size:
@@ -193,10 +193,8 @@ def fit_lane(
     """
     origin = sync_steps[0]
     lane, line, sync = ((s - origin) * FINE_PS for s in (lane_steps, line_steps, sync_steps))
-    ratio = line_grid(line, *clock_ratio(sync_steps, sync_counters))
-    bits = FABRIC_PERIOD_PS * np.rint(
-        (line / ratio - _folded(line / ratio, FABRIC_PERIOD_PS)) / FABRIC_PERIOD_PS
-    )
+    ratio = _line_ratio(line, *clock_ratio(sync_steps, sync_counters))
+    line, bits = _on_bits(line, ratio)
     seen = signature_of(lane / ratio % PERIOD_PS)
     if seen is None:
         return LaneFit(None, ratio, np.nan, np.nan, np.nan)
@@ -208,8 +206,6 @@ def fit_lane(
     grid = np.take_along_axis(places, nearest[:, None], axis=1)[:, 0]
     keep = np.abs(lane / ratio - grid - np.median(lane / ratio - grid)) < _OUTLIER_PS
     lane, grid = lane[keep], grid[keep]
-    near = np.abs(line / ratio - bits - np.median(line / ratio - bits)) < _OUTLIER_PS
-    line, bits = line[near], bits[near]
     ratio = _refined(ratio, [(lane, grid), (line, bits)], sampled)
     of_lane, of_line = lane / ratio - grid, line / ratio - bits
     begin = _middle(of_line, sampled)
@@ -218,6 +214,45 @@ def fit_lane(
     begin += FABRIC_PERIOD_PS * np.rint(late - lag)
     delay = (_middle(of_lane, sampled) - begin + PERIOD_PS / 2) % PERIOD_PS - PERIOD_PS / 2
     return LaneFit(number, ratio, float(delay), float(lag), float(of_lane.std()))
+
+
+def line_residuals(
+    line_steps: NDArray[np.int64], ratio: float, uncertainty: float, *, sampled: bool
+) -> tuple[NDArray[np.float64], float]:
+    """Deviations of the downlink's edges from whole bits.
+
+    Parameters
+    ----------
+    line_steps : ndarray of int64, shape (n,)
+        Times of edges in fine steps.
+    ratio, uncertainty : float
+        From `clock_ratio`.
+    sampled : bool
+        Whether the times are those of bins of 1.6 ns.
+
+    Returns
+    -------
+    residuals : ndarray of float64, shape (n,)
+        In picoseconds, with outliers left out.
+    ratio : float
+        Receiver's time over the transmitter's, by these edges.
+    """
+    line = (line_steps - line_steps[0]) * FINE_PS
+    ratio = _line_ratio(line, ratio, uncertainty)
+    line, bits = _on_bits(line, ratio)
+    ratio = _refined(ratio, [(line, bits)], sampled)
+    return line / ratio - bits, ratio
+
+
+def _on_bits(
+    line: NDArray[np.float64], ratio: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Edges of the downlink and the bits they stand at, without those that stand at none."""
+    phase = _folded(line / ratio, FABRIC_PERIOD_PS)
+    bits = FABRIC_PERIOD_PS * np.rint((line / ratio - phase) / FABRIC_PERIOD_PS)
+    left = line / ratio - bits
+    near = np.abs(left - np.median(left)) < _OUTLIER_PS
+    return line[near], bits[near]
 
 
 def _refined(

@@ -2,9 +2,14 @@
 
 import msgspec
 
+from keybeam.protocol.records import AUXILIARY_CHANNELS, Channel
 from keybeam.randomness import CHIP_ENTROPY_PER_BIT
 
 __all__ = ["REAL", "SIMULATED", "Plan"]
+
+
+LEADS = {lane: AUXILIARY_CHANNELS[lane % 2] for lane in range(5)}
+"""Leads of the five lanes of the single-laser source: even lanes to AUX_1, odd ones to AUX_2."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,10 +24,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         Frames in which the transmitter's clock is measured against the receiver's.
     sample_bits : int
         Bits of the sample of each random-number chip.
-    lanes : tuple of int
-        Lanes that have a loop-back lead.
+    leads : dict of int to int
+        Channel at which the loop-back lead of each lane ends. Leads that end at one channel are
+        joined there, or moved while the operator is asked to.
     lane_tags : int
-        Time tags of a lane and as many of the downlink's edges, for each of its delays.
+        Time tags of a lane, and at least as many of the downlink's edges.
     line_frames : int
         Frames of the downlink whose check sums are counted.
     payload_bytes : int
@@ -68,7 +74,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
     clock_frames: int = 10_000
     sample_bits: int = 1 << 20
-    lanes: tuple[int, ...] = (0, 1, 2, 3, 4)
+    leads: dict[int, Channel] = msgspec.field(default_factory=LEADS.copy)
     lane_tags: int = 1_000
     line_frames: int = 200_000
     payload_bytes: int = 100_000
@@ -99,16 +105,16 @@ REAL = Plan()
 SIMULATED = Plan(
     simulated=True,
     clock_frames=6,
-    sample_bits=2_048,
-    lane_tags=120,
-    line_frames=10,
-    payload_bytes=480,
-    tagger_tags=400,
+    sample_bits=620,
+    lane_tags=60,
+    line_frames=30,
+    payload_bytes=240,
+    tagger_tags=150,
     calibration_counts=50_000,
-    dark_s=1e-3,
-    clicks=200,
-    light_s=6e-3,
-    round_trips=10,
-    throughput_records=900,
+    dark_s=5e-4,
+    clicks=100,
+    light_s=8e-4,
+    round_trips=5,
+    throughput_records=500,
 )
-"""For co-simulated boards: some tens of milliseconds of their time."""
+"""For co-simulated boards: some ten milliseconds of their time."""

@@ -37,16 +37,16 @@ class SimulatedClock:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         if not path.exists():
             path.write_bytes(bytes(_BYTES))
-        self._file = path.open("r+b", buffering=0)
 
     def show(self, time_ps: int) -> None:
         """Write the time in picoseconds."""
-        self._file.seek(0)
-        self._file.write(time_ps.to_bytes(_BYTES, "little"))
+        # In place: a reader must never find the file empty.
+        with self._path.open("r+b", buffering=0) as file:
+            file.write(time_ps.to_bytes(_BYTES, "little"))
 
     def now_s(self) -> float:
         """Seconds; see `ReferenceClock`."""
-        self._file.seek(0)
-        return int.from_bytes(self._file.read(_BYTES), "little") / _PS_PER_S
+        return int.from_bytes(self._path.read_bytes(), "little") / _PS_PER_S

@@ -9,6 +9,7 @@ from keybeam.randomness.cutoffs import (
     Cutoffs,
     cutoffs,
 )
+from keybeam.randomness.entropy import markov_entropy, most_common_value_entropy
 from keybeam.randomness.health_tests import (
     adaptive_proportion_cutoff,
     false_alarm_probability,
@@ -43,5 +44,7 @@ __all__ = [
     "adaptive_proportion_cutoff",
     "cutoffs",
     "false_alarm_probability",
+    "markov_entropy",
+    "most_common_value_entropy",
     "repetition_count_cutoff",
 ]

@@ -16,10 +16,19 @@ from matplotlib.figure import Figure
 
 from keybeam.report.result import PassResult
 
-__all__ = ["Plot", "count_rate_plot", "key_plot"]
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "Plot",
+    "both_sizes",
+    "count_rate_plot",
+    "key_plot",
+]
 
 # Okabe and Ito's palette, which most colour-blind readers can tell apart.
-_BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 _WIDE, _NARROW = (9.6, 3.7), (4.3, 3.9)
 
 
@@ -42,7 +51,8 @@ def _svg(draw: Callable[[Axes], None], size: tuple[float, float], salt: str) -> 
     return re.sub(r' (?:width|height)="[^"]*"', "", head) + ">" + rest
 
 
-def _both_sizes(draw: Callable[[Axes], None], name: str) -> Plot:
+def both_sizes(draw: Callable[[Axes], None], name: str) -> Plot:
+    """Draw the same for a wide and for a narrow window; `name` makes its identifiers unique."""
     return Plot(_svg(draw, _WIDE, f"{name} wide"), _svg(draw, _NARROW, f"{name} narrow"))
 
 
@@ -77,18 +87,18 @@ def count_rate_plot(result: PassResult) -> Plot:
 
     def draw(axes: Axes) -> None:
         rate = np.asarray(series.clicks) / 1e3
-        axes.plot(series.time_s, rate, color=_BLUE, lw=1.2, label="counted")
+        axes.plot(series.time_s, rate, color=BLUE, lw=1.2, label="counted")
         expected = np.asarray(series.expected_clicks) / 1e3
-        axes.plot(series.time_s, expected, color=_GREY, lw=1, ls="--", label="expected")
+        axes.plot(series.time_s, expected, color=GREY, lw=1, ls="--", label="expected")
         axes.set(xlabel="time / s", ylabel="detected clicks / (10³/s)", ylim=(0, None))
         axes.margins(x=0)
-        axes.yaxis.label.set_color(_BLUE)
+        axes.yaxis.label.set_color(BLUE)
         distance = axes.twinx()
-        distance.plot(series.time_s, series.range_km, color=_ORANGE, lw=1.6, label="range")
-        distance.set_ylabel("range / km", color=_ORANGE)
+        distance.plot(series.time_s, series.range_km, color=ORANGE, lw=1.6, label="range")
+        distance.set_ylabel("range / km", color=ORANGE)
         _legend_above(axes, distance)
 
-    return _both_sizes(draw, "count rate")
+    return both_sizes(draw, "count rate")
 
 
 def key_plot(result: PassResult) -> Plot:
@@ -104,16 +114,16 @@ def key_plot(result: PassResult) -> Plot:
     def draw(axes: Axes) -> None:
         times = [packet.time_s for packet in good]
         errors = [100 * packet.qber for packet in good if packet.qber is not None]
-        axes.plot(times, errors, "o-", color=_GREEN, ms=4, lw=0.8, label="QBER of a packet")
+        axes.plot(times, errors, "o-", color=GREEN, ms=4, lw=0.8, label="QBER of a packet")
         axes.set(xlabel="time / s", ylabel="QBER / %", xlim=(0, result.duration_s))
         axes.set_ylim(0, 1.15 * max(errors, default=1.0))
-        axes.yaxis.label.set_color(_GREEN)
+        axes.yaxis.label.set_color(GREEN)
         key = axes.twinx()
         ends = [0.0, *(block.time_s for block in result.blocks), result.duration_s]
         total = np.cumsum([0, *(block.length_bits for block in result.blocks), 0]) / 1e3
-        key.step(ends, total, where="post", color=_BLUE, lw=1.6, label="secret key")
-        key.set_ylabel("secret key / kbit", color=_BLUE)
+        key.step(ends, total, where="post", color=BLUE, lw=1.6, label="secret key")
+        key.set_ylabel("secret key / kbit", color=BLUE)
         key.set_ylim(0, None)
         _legend_above(axes, key)
 
-    return _both_sizes(draw, "key")
+    return both_sizes(draw, "key")

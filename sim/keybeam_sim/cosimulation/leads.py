@@ -1,8 +1,8 @@
 """Loop-back leads: the transmitter's lanes, brought to inputs of the receiver's time-tagger.
 
 A lead carries the level of its lane, later by what the lane's output, its delay cell and the lead
-take, and with some jitter. Leads that end at one input are joined by a power combiner, so that the input
-sees whichever is high.
+take, and with some jitter. Leads that end at one input are joined by a power combiner, so that the
+input sees whichever is high.
 """
 
 import numpy as np

@@ -45,9 +45,7 @@ reaches the other board of a co-simulation sooner; only differences between lead
 ALWAYS_PS = 10**15
 """End of a fault that lasts for the whole run."""
 
-LinkFaultKind = Literal[
-    "burst", "line cut", "stuck detector", "noisy detector", "dead detector"
-]
+LinkFaultKind = Literal["burst", "line cut", "stuck detector", "noisy detector", "dead detector"]
 
 
 class LinkFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,8 +130,8 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
         Probability that a click is followed by another one that no light causes.
     afterpulse_time_ps : int
         Mean time of an afterpulse after the end of the dead time, in picoseconds. Trapped carriers
-        are released at random, so the time is exponentially distributed (Cova, Lacaita and Ripamonti,
-        IEEE Electron Device Lett. 12, 685, 1991).
+        are released at random, so the time is exponentially distributed (Cova, Lacaita and
+        Ripamonti, IEEE Electron Device Lett. 12, 685, 1991).
     leads : LeadSettings or None
         Loop-back leads from lanes to the auxiliary inputs; None without any.
     seed : int
