@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from keybeam.protocol.symbols import Intensity, Polarisation
 
 __all__ = [
+    "FINE_DELAY_BITS",
+    "FINE_DELAY_STEP_S",
     "LANES",
     "LANE_DELAY_BITS",
     "LANE_ENTRY_BITS",
@@ -39,6 +41,12 @@ PULSE_SPACINGS = (1, 2, 4, 8, 16)
 
 LANE_DELAY_BITS = 6
 """Bits of the coarse delay of a lane in slots, 0 to 63."""
+
+FINE_DELAY_BITS = 7
+"""Bits of the delay of a lane in steps of its I/O cell, 0 to 127."""
+
+FINE_DELAY_STEP_S = 25e-12
+"""About the delay of such a step, in seconds (ECP5's DELAYF, Lattice FPGA-DS-02012)."""
 
 _POSITIONS = max(PULSE_SPACINGS)
 _SENT = (Intensity.SIGNAL, Intensity.DECOY, Intensity.VACUUM)
