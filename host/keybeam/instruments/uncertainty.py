@@ -12,9 +12,20 @@ from scipy import stats
 
 from keybeam.instruments.errors import MeasurementError
 
-__all__ = ["Budget", "Contribution", "expanded", "from_readings", "half_width"]
+__all__ = [
+    "METER_LINEARITY",
+    "Budget",
+    "Contribution",
+    "expanded",
+    "from_readings",
+    "half_width",
+    "ratio_db",
+]
 
 _COVERAGE = 0.9545
+
+METER_LINEARITY = 0.005
+"""Linearity of a photodiode sensor (Thorlabs S120C and S130C data sheets: ±0.5 %)."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,26 @@ def from_readings(readings: Sequence[float]) -> tuple[float, float, int]:
     values = np.asarray(readings, dtype=float)
     deviation = float(values.std(ddof=1)) / math.sqrt(values.size)
     return float(values.mean()), deviation, values.size - 1
+
+
+def ratio_db(
+    more: tuple[float, float], less: tuple[float, float], linearity: float = METER_LINEARITY
+) -> tuple[float, float]:
+    """Give the ratio of two powers that one meter read, in dB, and its standard uncertainty.
+
+    The meter's calibration cancels; its scale may bend by `linearity` from one power to the
+    other.
+
+    Parameters
+    ----------
+    more, less : tuple of float
+        Power and its standard uncertainty by scatter; both powers positive.
+    linearity : float
+        Half of the interval of the scale's error, as a part of the reading.
+    """
+    decibels = 10 / math.log(10)
+    relative = math.hypot(more[1] / more[0], less[1] / less[0], half_width(linearity))
+    return decibels * math.log(more[0] / less[0]), decibels * relative
 
 
 def half_width(limit: float) -> float:

@@ -12,7 +12,7 @@ __all__ = ["FrequencyCounter", "Oscilloscope", "PowerMeter", "SpectrumAnalyser"]
 
 _READING_S = 3e-3
 _NOISE_FLOOR_W = 4e-11
-_NOISE_PART = 2e-4
+_NOISE_PART = 2e-3
 _CALIBRATION_U = 0.015
 
 
@@ -105,6 +105,7 @@ class SpectrumAnalyser(ScpiDevice):
     def handle(self, line: str) -> bytes | None:
         """Let nothing pass before a user has logged in; see the driver."""
         if line.upper().startswith("OPEN "):
+            self._logged_in = False
             return b"AUTHENTICATE CRAM-MD5.\n"
         if not line and not self._logged_in:
             self._logged_in = True

@@ -13,7 +13,7 @@ from keybeam.instruments.fits import RaisedCosine, fit_raised_cosine
 from keybeam.instruments.kinds import PowerMeter
 from keybeam.instruments.routines.outcome import BLUE, GREY, ORANGE, Goal, Outcome, significant
 from keybeam.instruments.routines.rig import SOURCE, Rig
-from keybeam.instruments.uncertainty import from_readings
+from keybeam.instruments.uncertainty import from_readings, ratio_db
 from keybeam.output import Value
 from keybeam.protocol.symbols import INTENSITY_MEAN_PHOTONS, Intensity
 from keybeam.transmitter.calibration_file import (
@@ -34,7 +34,6 @@ _DRIVE_STEPS = 33
 _NULL_STEPS = 9
 _NULL_PART = 0.05
 _READINGS = 10
-_DB = 10 / math.log(10)
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,8 @@ class ModulatorOutcome(Outcome):
     @property
     def extinction_db(self) -> Quantity:
         """Most over least light."""
-        ratio = self.most_w.value / self.least_w.value
-        relative = math.hypot(
-            self.most_w.uncertainty / self.most_w.value,
-            self.least_w.uncertainty / self.least_w.value,
-        )
-        return Quantity(_DB * math.log(ratio), _DB * relative)
+        most, least = ((each.value, each.uncertainty) for each in (self.most_w, self.least_w))
+        return Quantity(*ratio_db(most, least))
 
     @property
     def levels_v(self) -> dict[str, float]:

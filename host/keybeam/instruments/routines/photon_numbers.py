@@ -15,6 +15,7 @@ from keybeam.instruments.routines.outcome import BLUE, GREEN, GREY, ORANGE, Outc
 from keybeam.instruments.routines.rig import SOURCE, Rig
 from keybeam.instruments.routines.spectrum import RESOLUTION_NM, SPAN_NM, centre_nm
 from keybeam.instruments.uncertainty import (
+    METER_LINEARITY,
     Budget,
     Contribution,
     expanded,
@@ -112,6 +113,14 @@ def photon_budget(power_w: float, power_u: float, freedom: int, inputs: Inputs) 
                 "W",
                 "B",
                 "certificate, k = 2",
+            ),
+            Contribution(
+                "linearity of the meter",
+                half_width(METER_LINEARITY) * power_w,
+                value / power_w,
+                "W",
+                "B",
+                "data sheet",
             ),
             Contribution(
                 "attenuation",

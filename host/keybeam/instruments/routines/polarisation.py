@@ -29,7 +29,7 @@ from keybeam.instruments.stokes import (
     plates_matrix,
     sphere_rotation,
 )
-from keybeam.instruments.uncertainty import from_readings
+from keybeam.instruments.uncertainty import from_readings, ratio_db
 from keybeam.output import Value
 from keybeam.transmitter.calibration_file import (
     PolarisationCalibration,
@@ -55,7 +55,6 @@ CONTRAST_GOAL_DB = 25.0
 _DRIVE_STEPS = 21
 _READINGS = 5
 _CURVE_STEPS = 13
-_DB = 10 / math.log(10)
 _COLOURS = dict(zip(STATES, (BLUE, ORANGE, GREEN, GREY), strict=True))
 
 # Drive of each state, in half-wave voltages: a quarter turn from state to state, H, D, V, A.
@@ -377,12 +376,8 @@ def measure_contrast(rig: Rig) -> ContrastOutcome:
         rig.tell("measuring contrasts", (number + 1) / len(STATES))
     contrasts = {}
     for name in STATES:
-        (most, most_u, _), (least, least_u, _) = (
-            readings[name, name],
-            readings[name, _ORTHOGONAL[name]],
-        )
-        if least <= 0:
+        most, least = readings[name, name], readings[name, _ORTHOGONAL[name]]
+        if least[0] <= 0:
             raise MeasurementError(f"the lesser light of {name} is lost in the meter's noise")
-        uncertainty = _DB * math.hypot(most_u / most, least_u / least)
-        contrasts[name] = Quantity(_DB * math.log(most / least), uncertainty)
+        contrasts[name] = Quantity(*ratio_db(most[:2], least[:2]))
     return ContrastOutcome(contrasts, curve_deg, curves)
