@@ -106,8 +106,8 @@ def compensating_angles_deg(rotation: Vector) -> tuple[float, float, float]:
     first = _azimuth_deg(circular)
     turned = retarder(first, 90.0)
     circular, horizontal = turned @ circular, turned @ horizontal
-    second = _azimuth_deg(horizontal)
-    if (retarder(second, 90.0) @ circular)[2] > 0:
-        second += 90.0
+    # H' is at right angles to R', which is on the equator now: so is its projection, even where
+    # H' is a pole and has none. Of both signs this one turns R' to the pole of left-handed light.
+    second = _azimuth_deg(np.cross([0.0, 0.0, 1.0], circular))
     third = _azimuth_deg(retarder(second, 90.0) @ horizontal) / 2
-    return first, (second + 90.0) % 180.0 - 90.0, third
+    return first, second, third
