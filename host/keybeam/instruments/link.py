@@ -15,6 +15,9 @@ DEFAULT_BACKEND = "@py"
 """PyVISA's backend in Python, which needs no vendor's library."""
 
 
+_ADVICE = "is the instrument on, is the address right, and does nothing else use it?"
+
+
 @dataclass(frozen=True)
 class Terminations:
     """What ends messages, and how fast a serial line is.
@@ -92,10 +95,10 @@ class VisaLink:
             )
             if isinstance(self._resource, pyvisa.resources.SerialInstrument):
                 self._resource.baud_rate = terminations.baud_rate
-        except (pyvisa.Error, OSError, ValueError) as error:
+        except Exception as error:
+            # Backends raise errors of all kinds here, down to a bare Exception of pyvisa-py's.
             raise InstrumentError(
-                f"{name} cannot be opened ({_one_line(error)}): is the instrument on, is the "
-                "address right, and does nothing else use it?"
+                f"{name} cannot be opened ({_one_line(error)}): {_ADVICE}"
             ) from error
 
     def __enter__(self) -> Self:
@@ -154,7 +157,9 @@ class VisaLink:
                 f"{self.name} did not answer {message!r} in time: is it the instrument that the "
                 "station file names, and is it not busy? A longer `timeout_s` can be set there"
             )
-        return InstrumentError(f"{self.name}, at {message!r}: {_one_line(error)}")
+        # pyvisa-py tells only now that a TCP port refused the connection.
+        advice = f": {_ADVICE}" if isinstance(error, ConnectionError) else ""
+        return InstrumentError(f"{self.name}, at {message!r}: {_one_line(error)}{advice}")
 
     def close(self) -> None:
         """Free the port."""

@@ -64,7 +64,7 @@ def test_a_silent_port_is_a_time_out_that_names_port_and_message(backend):
         link.query("MUTE?")
 
 
-@pytest.mark.parametrize("name", ["", "nonsense", "TCPIP::127.0.0.1::1::SOCKET"])
+@pytest.mark.parametrize("name", ["", "nonsense", "GPIB0::1::INSTR"])
 def test_a_resource_that_cannot_be_opened_is_told(name):
     with pytest.raises(InstrumentError, match="cannot be opened"):
         VisaLink(name, Terminations(), timeout_s=0.2)
@@ -113,3 +113,11 @@ def test_a_block_may_hold_any_byte_and_come_in_pieces(ask_block):
 def test_what_is_no_block_is_told(ask_block, answer):
     with pytest.raises(InstrumentError):
         ask_block(answer)
+
+
+def test_a_refused_connection_is_told():
+    with (
+        VisaLink("TCPIP::127.0.0.1::1::SOCKET", Terminations(), timeout_s=2.0) as link,
+        pytest.raises(InstrumentError, match="is the instrument on"),
+    ):
+        link.query("*IDN?")
