@@ -4,10 +4,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["FINE_DELAY_BITS", "DelayStepper"]
+from keybeam.protocol.lanes import FINE_DELAY_BITS
 
-FINE_DELAY_BITS = 7
-"""Bits of a fine delay: 0 to 127 steps of about 25 ps (Lattice FPGA-DS-02012, FPGA-TN-02035)."""
+__all__ = ["DelayStepper"]
 
 _HALF_PULSE_CYCLES = 4
 """Clock cycles for which the cell's inputs stand, since they are not synchronous to anything."""

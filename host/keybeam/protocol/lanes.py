@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from keybeam.protocol.symbols import Intensity, Polarisation
 
 __all__ = [
+    "FINE_DELAY_BITS",
     "FINE_DELAY_STEPS",
     "FINE_DELAY_STEP_PS",
     "LANES",
@@ -42,8 +43,11 @@ PULSE_SPACINGS = (1, 2, 4, 8, 16)
 LANE_DELAY_BITS = 6
 """Bits of the coarse delay of a lane in slots, 0 to 63."""
 
-FINE_DELAY_STEPS = 128
-"""Steps of the delay of a lane's I/O cell, 0 to 127."""
+FINE_DELAY_BITS = 7
+"""Bits of the delay of a lane in steps of its I/O cell, 0 to 127."""
+
+FINE_DELAY_STEPS = 1 << FINE_DELAY_BITS
+"""Number of such delays."""
 
 FINE_DELAY_STEP_PS = 25
 """Duration of such a step in picoseconds, about (Lattice FPGA-DS-02012, tables of DELAYF)."""

@@ -30,6 +30,7 @@ from keybeam.protocol.symbols import (
 )
 from keybeam.randomness import cutoffs
 from keybeam.transmitter import settings, sources
+from keybeam.transmitter.calibration_command import calibration
 from keybeam.transmitter.errors import TransmitterError
 from keybeam.transmitter.lookup import look_up
 from keybeam.transmitter.status import (
@@ -75,6 +76,9 @@ def tx() -> None:
     Example:
         keybeam tx status --port /dev/ttyUSB0
     """
+
+
+tx.add_command(calibration)
 
 
 @tx.command()

@@ -13,8 +13,9 @@ from amaranth.hdl import ClockSignal, Const, Instance, Module, ResetSignal, Sign
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from keybeam.protocol.lanes import FINE_DELAY_BITS
 from keybeam.protocol.numbers import SLOTS_PER_CYCLE
-from keybeam_gateware.primitives.delay import FINE_DELAY_BITS, DelayStepper
+from keybeam_gateware.primitives.delay import DelayStepper
 from keybeam_gateware.primitives.ecp5.cells import register
 from keybeam_gateware.primitives.ecp5.substitute import Substitute
 

@@ -3,7 +3,7 @@
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from keybeam.protocol.lanes import LANE_DELAY_BITS, LANES, SUBSLOTS
+from keybeam.protocol.lanes import FINE_DELAY_BITS, LANE_DELAY_BITS, LANES, SUBSLOTS
 from keybeam.protocol.modes import PatternMode, StartCondition
 from keybeam.protocol.numbers import FRAME_SLOTS, PULSE_INDEX_BITS
 from keybeam.protocol.records import FRAME_COUNTER_BITS
@@ -11,7 +11,6 @@ from keybeam.protocol.symbols import SYMBOL_BITS, SYMBOLS_PER_WORD, Intensity
 
 __all__ = [
     "BLANKED_SYMBOL",
-    "FINE_DELAY_BITS",
     "FINE_DELAY_LAYOUT",
     "FRAME_SETTINGS",
     "LANE_SETTINGS",
@@ -29,9 +28,6 @@ SPACING_BITS = 3
 
 SERIAL_BITS = SUBSLOTS * SYMBOLS_PER_WORD
 """Bits of the serial lane in a cycle."""
-
-FINE_DELAY_BITS = 7
-"""Bits of the delay in an I/O cell, in its own steps."""
 
 FINE_DELAY_LAYOUT = data.StructLayout({f"lane_{lane}": FINE_DELAY_BITS for lane in range(LANES)})
 

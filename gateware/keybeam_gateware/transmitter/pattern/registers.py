@@ -2,13 +2,13 @@
 
 from amaranth import unsigned
 
-from keybeam.protocol.lanes import LANE_DELAY_BITS, LANES
+from keybeam.protocol.lanes import FINE_DELAY_BITS, LANE_DELAY_BITS, LANES
 from keybeam.protocol.modes import PatternMode, StartCondition
 from keybeam.protocol.numbers import FRAME_SLOTS, PULSE_INDEX_BITS
 from keybeam.protocol.records import FRAME_COUNTER_BITS
 from keybeam.protocol.symbols import SYMBOL_BITS
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
-from keybeam_gateware.transmitter.pattern.layouts import FINE_DELAY_BITS, SPACING_BITS
+from keybeam_gateware.transmitter.pattern.layouts import SPACING_BITS
 from keybeam_gateware.transmitter.pattern.loader import TABLE_REGISTER_BITS, TableAccess
 from keybeam_gateware.transmitter.pattern.user_pattern import USER_WORDS
 
