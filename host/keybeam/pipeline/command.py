@@ -7,7 +7,6 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from keybeam.distillation import Mode
 from keybeam.key_length import Analysis
 from keybeam.options import NewFile
 from keybeam.options import as_json as json_option
@@ -15,7 +14,7 @@ from keybeam.output import Value, print_json, print_rows, print_sections
 from keybeam.pipeline.plots import plot_stages
 from keybeam.pipeline.run import PipelineResult, process_pass
 from keybeam.pipeline.run import Progress as RunProgress
-from keybeam.pipeline.settings import PipelineSettings
+from keybeam.pipeline.settings import RECONCILIATIONS, PipelineSettings
 from keybeam.protocol.numbers import BLOCK_PACKETS
 from keybeam.session.parameters import default_parameters
 
@@ -25,8 +24,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 mode_option = click.option(
     "--mode",
-    type=click.Choice([mode.name.lower() for mode in Mode]),
-    default=Mode.INTERACTIVE.name.lower(),
+    type=click.Choice(RECONCILIATIONS),
+    default=PipelineSettings.mode,
     show_default=True,
     help="How packets are reconciled (docs/distillation.md).",
 )
@@ -89,7 +88,7 @@ def pipeline(
     settings = PipelineSettings(
         captures=captures,
         symbols=symbols,
-        mode=Mode[mode.upper()],
+        mode=mode,
         workers=workers,
         parameters=default_parameters(block_packets, Analysis(analysis)),
         key=key,

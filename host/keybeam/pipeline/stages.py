@@ -17,10 +17,17 @@ from keybeam.distillation.reconciliation import (
     Code,
     Counted,
     Mode,
+    Reconciled,
     code_by_identifier,
     code_identifiers,
     estimate_error_rate,
 )
+from keybeam.distillation.reconciliation.cascade import (
+    CascadePlan,
+    CascadeSender,
+    reconcile_by_cascade,
+)
+from keybeam.key_length import LARGEST_QBER
 from keybeam.pipeline.items import (
     CLICK_BATCH,
     Clicks,
@@ -32,7 +39,7 @@ from keybeam.pipeline.items import (
 )
 from keybeam.pipeline.meter import Meter
 from keybeam.pipeline.ring import Item
-from keybeam.pipeline.settings import PipelineSettings
+from keybeam.pipeline.settings import CASCADE, PipelineSettings
 from keybeam.pipeline.symbols import SymbolRecord
 from keybeam.protocol.numbers import SLOT_PS
 from keybeam.protocol.symbols import basis_of, bit_of
@@ -165,14 +172,7 @@ def reconcile_packets(
         header = header_of(item, Sifted)
         sent, received = item.arrays
         meter.taken += sent.size
-        code = _code_for(header, settings.mode)
-        found = reconcile(
-            settings.mode,
-            code,
-            received,
-            code.syndrome(sent),
-            lambda places, sent=sent: sent[places],  # type: ignore[misc]
-        )
+        found, code = _reconcile(settings.mode, header, sent, received)
         key = random.draw(f"verification of packet {header.counts.number}", 16)
         good = found.result.converged and tag(found.result.bits, key) == tag(sent, key)
         errors = found.result.errors if good else 0
@@ -186,7 +186,7 @@ def reconcile_packets(
             qber=qber if good else None,
             sampled_qber=header.counts.sampled_errors / max(header.counts.sampled, 1),
             sampled=header.counts.sampled,
-            code=code.identifier,
+            code=code,
             leak_bits=leak,
             efficiency=leak / shannon if shannon else None,
         )
@@ -195,11 +195,25 @@ def reconcile_packets(
         yield pack(Corrected(header.counts, errors, statistics), bits)
 
 
-def _code_for(header: Sifted, mode: Mode) -> Code:
+def _reconcile(
+    name: str, header: Sifted, sent: NDArray[np.uint8], received: NDArray[np.uint8]
+) -> tuple[Reconciled, int]:
+    """Correct the received bits; also give the identifier of the code, 0 for Cascade."""
+    counted = [Counted(*count) for count in header.counted if count[1]]
+    if name == CASCADE:
+        rate = estimate_error_rate(counted).rate if counted else LARGEST_QBER
+        plan = CascadePlan(sent.size, rate, seed=header.counts.number)
+        return reconcile_by_cascade(plan, received, CascadeSender(plan, sent).parities), 0
+    mode = Mode[name.upper()]
+    code = _code_for(counted, mode)
+    found = reconcile(mode, code, received, code.syndrome(sent), lambda places: sent[places])
+    return found, code.identifier
+
+
+def _code_for(counted: list[Counted], mode: Mode) -> Code:
     """Code by the samples; the strongest where there are none, or too many errors for any."""
-    counted = [Counted(*count) for count in header.counted]
     try:
-        if any(count.bits for count in counted):
+        if counted:
             return choose_code(estimate_error_rate(counted), mode)
     except NoCodeError:
         pass

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from keybeam.distillation import BlockCounts, Mode, binary_entropy
+from keybeam.distillation import BlockCounts, binary_entropy
 from keybeam.key_length import paper_key_length
 from keybeam.pipeline import (
     PipelineError,
@@ -97,6 +97,14 @@ def test_a_pass_in_two_captures_is_one_pass(settings, processed):
     assert told[-1].secret_bits == result.secret_bits
 
 
+def test_cascade_corrects_the_same_packets(settings, processed):
+    result = process_pass(replace(settings, mode="cascade"))
+    assert result.packets_failed == 0
+    for found, expected in zip(result.blocks, processed[0].blocks, strict=True):
+        assert (found.packets, found.qber) == (expected.packets, expected.qber)
+    assert 1.0 < result.efficiency < processed[0].efficiency
+
+
 def test_packets_that_fail_are_in_no_key(settings, monkeypatch):
     right, calls = stages.reconcile, []
 
@@ -107,7 +115,7 @@ def test_packets_that_fail_are_in_no_key(settings, monkeypatch):
         return right(mode, code, bits, syndrome, ask)
 
     monkeypatch.setattr(stages, "reconcile", fail_second)
-    result = process_pass(replace(settings, mode=Mode.EFFICIENT))
+    result = process_pass(replace(settings, mode="efficient"))
     assert result.packets_failed == 1
     assert result.blocks[0].packets == [0, 2, 3]
     assert result.blocks[0].signal == 300_000
@@ -126,6 +134,8 @@ def test_bad_files_are_told_and_leave_no_key(settings, tmp_path):
         process_pass(replace(settings, symbols=broken))
     with pytest.raises(PipelineError, match="at least one capture"):
         replace(settings, captures=())
+    with pytest.raises(PipelineError, match="interactive, cascade, not 'wishful'"):
+        replace(settings, mode="wishful")
     with pytest.raises(PipelineError, match="workers"):
         replace(settings, workers=-1)
 

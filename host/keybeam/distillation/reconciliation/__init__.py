@@ -1,5 +1,10 @@
 """Reconciliation: the receiver finds the transmitter's bits from its own and a syndrome."""
 
+from keybeam.distillation.reconciliation.cascade import (
+    CascadePlan,
+    CascadeSender,
+    reconcile_by_cascade,
+)
 from keybeam.distillation.reconciliation.choice import choose_code, frame_error_limit
 from keybeam.distillation.reconciliation.code import (
     Code,
@@ -20,6 +25,8 @@ from keybeam.distillation.reconciliation.estimate import (
 from keybeam.distillation.reconciliation.modes import Mode, Reconciled, reconcile, wanted_bits
 
 __all__ = [
+    "CascadePlan",
+    "CascadeSender",
     "Code",
     "Counted",
     "DecodeResult",
@@ -35,5 +42,6 @@ __all__ = [
     "frame_error_limit",
     "instruction_sets",
     "reconcile",
+    "reconcile_by_cascade",
     "wanted_bits",
 ]
