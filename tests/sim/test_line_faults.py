@@ -6,6 +6,7 @@ import pytest
 from keybeam.protocol.downlink import SYNC_WORD, DownlinkFrame, FrameFlag, encode_frame
 from keybeam.protocol.numbers import FRAME_BITS, FRAME_DURATION_PS
 from keybeam_gateware.line import LineReceiver, SyncState
+from keybeam_gateware.line.registers import FLYWHEEL_FRAMES
 from keybeam_sim.compiled import CompiledBlock
 from keybeam_sim.line import LineConditions, sample_line
 from keybeam_sim.line_faults import FAULTS, LineCampaign
@@ -49,7 +50,9 @@ def test_what_is_lost_is_marked_and_nothing_false_leaves(campaign, name):
 
 
 @pytest.mark.parametrize(("fade", "offset"), [("dark", 100e-6), ("noise", -100e-6)])
-def test_lock_within_three_frames_and_through_a_fade_of_ten_milliseconds(fade, offset):
+def test_lock_within_three_frames_and_as_after_reset_through_a_fade_of_ten_milliseconds(
+    fade, offset
+):
     rng = np.random.default_rng(21)
     before, faded, after = 4, 97, 4
     assert faded * FRAME_DURATION_PS > 10e9
@@ -73,7 +76,7 @@ def test_lock_within_three_frames_and_through_a_fade_of_ten_milliseconds(fade, o
         "search_tolerance": 2,
         "lock_tolerance": 8,
         "verify_frames": 2,
-        "flywheel_frames": 128,
+        "flywheel_frames": FLYWHEEL_FRAMES,
         "message__ready": 1,
     }
     found = CompiledBlock(LineReceiver()).run(

@@ -3,7 +3,11 @@
 from keybeam.protocol.downlink import SYNC_BYTES, SYNC_WORD
 from keybeam_gateware.soc import csr
 
-__all__ = ["LINE_COUNTERS", "Line", "Sync", "SyncWord", "counter_register"]
+__all__ = ["FLYWHEEL_FRAMES", "LINE_COUNTERS", "Line", "Sync", "SyncWord", "counter_register"]
+
+FLYWHEEL_FRAMES = 128
+"""Sync words that may be missed in a row after reset, 13.4 ms: a fade of 10 ms takes away 97. What
+this costs is said in docs/downlink.md."""
 
 
 class Line(csr.Register, access="rw"):
@@ -22,15 +26,15 @@ class Sync(csr.Register, access="rw"):
         in one that comes more than a bit from its place after others were missed.
     lock_tolerance : Wrong bits allowed in a sync word while verifying and when locked, 0 to 15.
     verify_frames : Further sync words, at exactly the length of a frame, that a candidate needs.
-    flywheel_frames : Sync words that may be missed in a row before the lock is given up; 128 last
-        for 13 ms.
+    flywheel_frames : Sync words that may be missed in a row before the lock is given up: 128,
+        as after reset, last for 13.4 ms.
     short : Compare the first 32 bits of `sync_word` only.
     """
 
     search_tolerance: csr.Field(csr.action.RW, 4, init=2)
     lock_tolerance: csr.Field(csr.action.RW, 4, init=8)
     verify_frames: csr.Field(csr.action.RW, 4, init=2)
-    flywheel_frames: csr.Field(csr.action.RW, 8, init=4)
+    flywheel_frames: csr.Field(csr.action.RW, 8, init=FLYWHEEL_FRAMES)
     short: csr.Field(csr.action.RW, 1)
 
 

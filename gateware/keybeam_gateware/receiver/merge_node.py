@@ -1,6 +1,6 @@
 """Merge of two sources, the knot of which the merge of all is made."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -12,10 +12,9 @@ from .events import MergeItem
 __all__ = ["MergeNode"]
 
 
-def _goes_before(left: MergeItem, right: MergeItem) -> Value:
-    """Tell whether the left one of two items goes first: what follows does, then the earlier."""
-    difference = (right.time - left.time)[:TIME_BITS]
-    return left.follows | (~right.follows & ~difference[TIME_BITS - 1])
+def _is_not_later(one: MergeItem, other: MergeItem) -> Value:
+    """Compare times modulo their range."""
+    return ~(other.time - one.time)[:TIME_BITS][TIME_BITS - 1]
 
 
 class MergeNode(wiring.Component):
@@ -90,16 +89,19 @@ class MergeNode(wiring.Component):
         with m.If(self.right.ready):
             m.d.sync += [right.eq(self.right.payload), self.right_waits.eq(self.right.valid)]
 
-        both, left_comes, right_comes = Signal(), Signal(), Signal()
-        m.d.comb += [
-            both.eq(_goes_before(self.left.payload, self.right.payload)),
-            left_comes.eq(_goes_before(self.left.payload, right)),
-            right_comes.eq(_goes_before(left, self.right.payload)),
+        # What came in the last cycle, and the comparisons that then were worth something. They end
+        # at registers: what is chosen by them is the shorter way.
+        came, before = Signal(2), Signal()
+        earlier = [Signal(name=f"earlier_{which}") for which in ("none", "left", "right", "both")]
+        m.d.sync += [
+            came.eq(Cat(self.left.ready, self.right.ready)),
+            before.eq(self.left_first),
+            earlier[1].eq(_is_not_later(self.left.payload, right)),
+            earlier[2].eq(_is_not_later(left, self.right.payload)),
+            earlier[3].eq(_is_not_later(self.left.payload, self.right.payload)),
         ]
-        with m.If(self.left.ready & self.right.ready):
-            m.d.sync += self.left_first.eq(both)
-        with m.Elif(self.left.ready):
-            m.d.sync += self.left_first.eq(left_comes)
-        with m.Elif(self.right.ready):
-            m.d.sync += self.left_first.eq(right_comes)
+        m.d.comb += earlier[0].eq(before)
+        m.d.comb += self.left_first.eq(
+            left.follows | (~right.follows & Array(earlier)[came]),
+        )
         return m

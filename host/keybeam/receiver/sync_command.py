@@ -24,7 +24,7 @@ _RATES = (0.0, 1e-4, 1e-3, 1e-2, 5e-2)
 @click.option("--search-tolerance", type=click.IntRange(0, 15), default=2, show_default=True)
 @click.option("--lock-tolerance", type=click.IntRange(0, 15), default=8, show_default=True)
 @click.option("--verify-frames", type=click.IntRange(0, 15), default=2, show_default=True)
-@click.option("--flywheel-frames", type=click.IntRange(0, 255), default=4, show_default=True)
+@click.option("--flywheel-frames", type=click.IntRange(0, 255), default=128, show_default=True)
 @click.option("--word-bits", type=click.Choice(["32", "64"]), default="64", show_default=True)
 @click.option(
     "--faded-frames",
@@ -42,7 +42,7 @@ def sync_errors(
     \b
     Examples:
         keybeam rx sync-errors
-        keybeam rx sync-errors --error-rate 1e-3 --flywheel-frames 128 --json
+        keybeam rx sync-errors --error-rate 1e-3 --flywheel-frames 4 --json
     """
     found = {
         rate: asdict(sync_statistics(rate, word_bits=int(word_bits), **settings))

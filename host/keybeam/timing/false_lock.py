@@ -44,6 +44,9 @@ class SyncStatistics:
         Words that a lock takes, the first one included.
     loss_hz : float
         Times a second that so many words are missed in a row that the lock is given up.
+    restart_frames : int
+        Most frames from the last word of a transmitter that starts anew, with its words in other places,
+        until lock to the new ones, if all of these are found: what a long flywheel costs.
     """
 
     candidates_hz: float
@@ -54,6 +57,7 @@ class SyncStatistics:
     lock_in_time: float
     lock_frames: int
     loss_hz: float
+    restart_frames: int
 
 
 def sync_statistics(
@@ -115,4 +119,6 @@ def sync_statistics(
         lock_in_time=(1 - missed_search) * (1 - missed_lock) ** verify_frames,
         lock_frames=verify_frames + 1,
         loss_hz=float(FRAME_RATE_HZ) * missed_lock ** (flywheel_frames + 1),
+        # The flywheel, the miss that ends it, part of a frame until a new word comes, and the lock.
+        restart_frames=flywheel_frames + 1 + 1 + verify_frames + 1,
     )

@@ -126,8 +126,8 @@ def test_a_node_keeps_the_promises_of_its_sides(tmp_path):
     assert_reached(Kept(), depth=12, folder=tmp_path, engine=ENGINE)
 
 
-def test_a_choice_by_the_old_comparison_is_caught(tmp_path):
-    faulty = mutated(MODULE, "self.left_first.eq(right_comes)", "self.left_first.eq(both)")
+def test_a_choice_by_the_wrong_comparison_is_caught(tmp_path):
+    faulty = mutated(MODULE, "Cat(self.left.ready, self.right.ready)", "Cat(self.left.ready, 1)")
     assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)
 
 

@@ -54,3 +54,12 @@ def test_a_longer_fade_makes_a_wrong_word_more_likely():
 def test_an_error_rate_that_is_none_is_refused():
     with pytest.raises(ValueError, match=r"not 0\.6"):
         sync_statistics(0.6, **SETTINGS)
+
+
+def test_a_longer_flywheel_holds_longer_and_finds_a_new_transmitter_later():
+    brief, long = (
+        sync_statistics(0.05, **{**SETTINGS, "flywheel_frames": frames}) for frames in (4, 128)
+    )
+    assert long.loss_hz < brief.loss_hz * 1e-200
+    assert (brief.restart_frames, long.restart_frames) == (9, 133)
+    assert long.restart_frames / float(FRAME_RATE_HZ) < 0.015
