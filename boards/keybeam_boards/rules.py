@@ -147,6 +147,13 @@ def lane_violations(
                     "(FPGA-TN-02032, true LVDS)"
                 )
             )
+        if not lane.output and place.letter not in "AC":
+            found.append(
+                Violation(
+                    f"{where} is sampled at pad {place.letter}, and only pads A and C have the x2 "
+                    "input cell with word alignment (Project Trellis, IOLOGIC)"
+                )
+            )
     if len(sides) > 1:
         left, right = sides["left"], sides["right"]
         found.append(

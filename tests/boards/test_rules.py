@@ -86,6 +86,15 @@ def test_planted_faults_of_a_lane_are_found(lane, place, complaint):
     assert "(FPGA-" in one.sentence or "no pad" in one.sentence
 
 
+@pytest.mark.parametrize(("letter", "violations"), [("A", 0), ("B", 1), ("C", 0), ("D", 1)])
+def test_inputs_are_sampled_at_pads_a_and_c(letter, violations):
+    lanes = [Lane("random_0", False, "LVCMOS33", "J_1:4")]
+    places = {lanes[0].pad_cell: Place(0, 11, letter)}
+    found = lane_violations(lanes, places, LAST_COLUMN, 312_500_000)
+    assert len(found) == violations
+    assert all("J_1:4 is sampled at pad" in one.sentence for one in found)
+
+
 def test_single_ended_lanes_do_for_slower_slots():
     lanes = [Lane("trigger_0", True, "LVCMOS33", "J_1:2")]
     places = {lanes[0].pad_cell: Place(LAST_COLUMN, 11, "D")}

@@ -18,6 +18,10 @@ from keybeam_boards.headers import dual_row, rows_of
 __all__ = ["Colorlight5A75BPlatform"]
 
 
+_SAMPLING = ((6, 1), (6, 3), (6, 7), (7, 2))
+"""Connector and pin of the chip's bits, and of the detectors."""
+
+
 def _single(name, number, header, pin):
     return single(name, number, ("j", header), str(pin), "LVCMOS33")
 
@@ -49,18 +53,21 @@ class Colorlight5A75BPlatform(Board, Colorlight_5A75B_R70Platform):
 
     resources = [
         *Colorlight_5A75B_R70Platform.resources,
-        # transmitter
-        *(_single("lane", lane, 6, pin) for lane, pin in enumerate((1, 2, 3, 5, 6))),
-        _single("marker", 0, 6, 7),
-        _single("downlink", 0, 7, 1),
-        _single("random_clock", 0, 7, 2),
-        *(_single("random_a", bit, 7, pin) for bit, pin in enumerate((3, 5, 6, 7))),
-        _single("uplink", 0, 5, 1),
+        # transmitter; inputs are on pads A and C, which alone sample
+        *(
+            _single("lane", lane, *pin)
+            for lane, pin in enumerate(((6, 2), (6, 5), (6, 6), (7, 1), (7, 6)))
+        ),
+        _single("marker", 0, 7, 7),
+        _single("downlink", 0, 5, 2),
+        _single("random_clock", 0, 5, 3),
+        *(_single("random_a", bit, *pin) for bit, pin in enumerate(_SAMPLING)),
+        _single("uplink", 0, 7, 3),
         # both
-        _single("pps", 0, 5, 2),
+        _single("pps", 0, 5, 1),
         # receiver: detectors H, V, D, A
-        *(_single("detector", number, 7, pin) for number, pin in enumerate((3, 5, 6, 7))),
-        _single("line", 0, 5, 1),
-        _single("auxiliary", 0, 5, 3),
-        _single("auxiliary", 1, 5, 5),
+        *(_single("detector", number, *pin) for number, pin in enumerate(_SAMPLING)),
+        _single("line", 0, 7, 3),
+        _single("auxiliary", 0, 7, 5),
+        _single("auxiliary", 1, 5, 7),
     ]

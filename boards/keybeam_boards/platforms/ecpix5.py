@@ -47,11 +47,11 @@ class Ecpix5Platform(Board, ECPIX585Platform):
     resources = [
         *ECPIX585Platform.resources,
         # transmitter
-        *(_single("lane", lane, 0, pin) for lane, pin in enumerate((1, 2, 3, 4, 7))),
-        _single("marker", 0, 0, 8),
-        _single("downlink", 0, 0, 9),
+        *(_single("lane", lane, 1, pin) for lane, pin in enumerate((1, 2, 3, 4, 10))),
+        _single("marker", 0, 0, 2),
+        _single("downlink", 0, 0, 3),
         _single("random_clock", 0, 0, 10),
-        *(_single("random_a", bit, 1, pin) for bit, pin in enumerate((1, 2, 3, 4))),
+        *(_single("random_a", bit, 0, pin) for bit, pin in enumerate((1, 4, 8, 9))),
         _single("uplink", 0, 1, 9),
         # both
         _pair("pps", 0, 1, 7, 8),

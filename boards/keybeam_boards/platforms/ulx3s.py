@@ -48,16 +48,16 @@ class Ulx3sPlatform(Board, ULX3S_85F_Platform):
 
     resources = [
         *ULX3S_85F_Platform.resources,
-        # transmitter
+        # transmitter; inputs are on pads A, the only ones of a pair here that sample
         *(
             _single("lane", lane, pin)
-            for lane, pin in enumerate(("14+", "14-", "15+", "15-", "16+"))
+            for lane, pin in enumerate(("14+", "14-", "15+", "15-", "16-"))
         ),
-        _single("marker", 0, "16-"),
-        _single("downlink", 0, "17+"),
-        _single("random_clock", 0, "17-"),
-        *(_single("random_a", bit, pin) for bit, pin in enumerate(("18+", "18-", "19+", "19-"))),
-        _single("uplink", 0, "20+"),
+        _single("marker", 0, "17-"),
+        _single("downlink", 0, "18-"),
+        _single("random_clock", 0, "19-"),
+        *(_single("random_a", bit, pin) for bit, pin in enumerate(("17+", "18+", "19+", "20+"))),
+        _single("uplink", 0, "16+"),
         # both
         _pair("pps", 0, 21),
         # receiver: detectors H, V, D, A
