@@ -30,7 +30,6 @@ PERIOD_PS = PERIOD_SLOTS * SLOT_PS
 """Period of the lanes' test pattern."""
 
 SIGNATURES = (
-    (0,),
     (0, 4),
     (0, 5),
     (0, 6),
@@ -38,6 +37,7 @@ SIGNATURES = (
     (0, 4, 8),
     (0, 4, 9),
     (0, 5, 10),
+    (0,),
 )
 """Slots of the period in which the test pattern of each lane rises; each rise is two slots wide.
 No two are equal, wherever one begins to count, so that the pattern tells the lane."""

@@ -1,11 +1,8 @@
 """The page of a bring-up: one HTML file that needs no network."""
 
-from importlib import resources
-
-import jinja2
-
 from keybeam.bringup.run import BringUpResult, Section
 from keybeam.report.plots import Plot
+from keybeam.report.template import render_template
 
 __all__ = ["render_page"]
 
@@ -25,11 +22,7 @@ def render_page(
     str
         An HTML document with its styles and plots inside.
     """
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False
-    )
-    source = resources.files("keybeam.bringup").joinpath("page.html.j2").read_text("utf-8")
     failed = [place for place, check in enumerate(result.checks) if not check.passed]
-    return environment.from_string(source).render(
-        result=result, sections=sections, plots=plots, failed=failed
+    return render_template(
+        "keybeam.bringup", result=result, sections=sections, plots=plots, failed=failed
     )

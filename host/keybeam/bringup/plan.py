@@ -104,12 +104,12 @@ REAL = Plan()
 
 SIMULATED = Plan(
     simulated=True,
-    clock_frames=6,
-    sample_bits=620,
-    lane_tags=60,
-    line_frames=30,
+    clock_frames=5,
+    sample_bits=434,
+    lane_tags=50,
+    line_frames=8,
     payload_bytes=240,
-    tagger_tags=150,
+    tagger_tags=160,
     calibration_counts=50_000,
     dark_s=5e-4,
     clicks=100,

@@ -1,11 +1,8 @@
 """The report of a pass: one HTML page that needs no network."""
 
-from importlib import resources
-
-import jinja2
-
 from keybeam.report.plots import count_rate_plot, key_plot
 from keybeam.report.result import PassResult
+from keybeam.report.template import render_template
 
 __all__ = ["render_page"]
 
@@ -31,11 +28,8 @@ def render_page(result: PassResult) -> str:
     str
         An HTML document with its styles and plots inside.
     """
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False
-    )
-    source = resources.files("keybeam.report").joinpath("page.html.j2").read_text("utf-8")
-    return environment.from_string(source).render(
+    return render_template(
+        "keybeam.report",
         result=result,
         count_rate=count_rate_plot(result),
         key=key_plot(result),

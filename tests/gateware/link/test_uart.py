@@ -3,6 +3,7 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
+from keybeam.protocol.numbers import FABRIC_CLOCK_HZ
 from keybeam_gateware.link.uart import UartReceiver, UartTransmitter
 
 PERIOD = 6.4e-9
@@ -51,6 +52,16 @@ def test_receiver_takes_bytes_of_a_line_that_is_two_per_cent_off(divisor, error)
     bits = [bit for byte in sent for bit in line_bits(byte)]
     got, broken, lost = receive(bits, divisor * PERIOD * (1 + error), divisor=divisor)
     assert (got, broken, lost) == (sent, 0, 0)
+
+
+@pytest.mark.parametrize("baud", [115_200, 921_600, 3_000_000, 12_000_000])
+def test_common_bit_rates_are_met_by_a_whole_number_of_cycles(baud):
+    divisor = round(FABRIC_CLOCK_HZ / baud)
+    # Ten bits may be off by less than half of one together, at both ends.
+    assert abs(FABRIC_CLOCK_HZ / divisor / baud - 1) < 0.005
+    sent = [0xA5, 0x00]
+    bits = [bit for byte in sent for bit in line_bits(byte)]
+    assert receive(bits, 1 / baud, divisor=divisor) == (sent, 0, 0)
 
 
 def test_receiver_drops_a_byte_without_stop_bit_and_waits_for_the_line_to_idle():

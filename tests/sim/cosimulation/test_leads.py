@@ -22,7 +22,7 @@ CYCLES = 6000
 
 
 def carry(leads, lane, fine_steps=0, **link):
-    """Send a pulse of a lane every other cycle; rising edges at each auxiliary input, in ps."""
+    """Send a pulse every other cycle; rising edges at each auxiliary input, in ps."""
     model = LinkModel(LinkSettings(loss_db=200, leads=leads, **link))
     words = np.zeros(CYCLES, np.uint32)
     words[::2] = LANES_LAYOUT.const({f"lane_{lane}": 0xF}).as_value().value

@@ -101,8 +101,8 @@ def _judge(data: Data, plan: Plan) -> list[Check]:
                 _STATES[state] + (f", alarms {alarms:#07x}" if alarms else ", no alarm"),
                 "released, no alarm",
                 f"`keybeam tx source` tells which test raised the alarm of chip {name.upper()}. "
-                "One lane alone is a broken or stuck line, all lanes are the chip or its supply. After "
-                f"mending: `keybeam tx source --source {name} --restart --clear-alarms`.",
+                "One lane alone is a broken or stuck line, all lanes are the chip or its supply. "
+                f"After mending: `keybeam tx source --source {name} --restart --clear-alarms`.",
             )
         )
     for name in _CHIPS:
