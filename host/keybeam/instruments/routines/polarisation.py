@@ -329,7 +329,7 @@ class ContrastOutcome(Outcome):
         )
         bars.axhline(CONTRAST_GOAL_DB, color=ORANGE, ls="--", lw=1, label="goal")
         bars.set(ylabel="contrast / dB")
-        bars.legend(frameon=False, loc="lower right")
+        bars.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
 
     def update(self, calibration: TransmitterCalibration) -> TransmitterCalibration:
         """Put the contrasts into the section of the polarisation."""
