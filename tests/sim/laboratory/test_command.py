@@ -86,3 +86,15 @@ def test_the_laboratory_runs_until_it_is_interrupted(tmp_path):
     again = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert again.returncode == 2
     assert "--force" in again.stderr
+
+
+def test_a_missed_goal_is_status_1_and_everything_is_written(
+    capsys, station, laboratory, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(laboratory.bench.modulator, "extinction_db", 24.0)
+    words = ("instruments", "measure", "modulator", station.path, "--out", tmp_path, "--json")
+    status, printed, _ = run(capsys, *words)
+    (goal,) = json.loads(printed)["modulator"]["goals"]
+    assert (status, goal["met"], goal["wanted"]) == (1, False, 29.0)
+    assert goal["measured"] == pytest.approx(24, abs=0.3)
+    assert (tmp_path / "modulator.svg").exists()
