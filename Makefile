@@ -43,6 +43,7 @@ format: $(READY) ## format the sources
 docs: $(READY) ## write again the tables of docs/ that are generated
 	$(BIN)/python -m keybeam_gateware.registers
 	$(BIN)/keybeam registers --write-docs docs/registers.md >/dev/null
+	$(BIN)/keybeam instruments models --write-docs docs/instruments.md >/dev/null
 	$(BIN)/python -m keybeam.protocol > docs/wire-formats.md
 	$(BIN)/python -m keybeam.report > docs/result.md
 	$(BIN)/keybeam boards --write-docs docs/boards

@@ -1,5 +1,6 @@
 """The command ``keybeam instruments``: the instruments of a station, and what they measure."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -7,7 +8,7 @@ import click
 from keybeam.instruments.drivers import MODELS
 from keybeam.instruments.errors import InstrumentError
 from keybeam.instruments.measure_command import measure
-from keybeam.instruments.models_table import models_markdown
+from keybeam.instruments.models_table import replace_tables
 from keybeam.instruments.station import open_link, open_station
 from keybeam.instruments.station_file import read_station
 from keybeam.options import as_json
@@ -64,8 +65,7 @@ def list_entries(station: Path, as_json: bool) -> None:
 @instruments.command()
 @station_argument
 @as_json
-@click.pass_context
-def identify(ctx: click.Context, station: Path, as_json: bool) -> None:
+def identify(station: Path, as_json: bool) -> None:
     """Ask every instrument of a station who it is; nothing is set. Status 1 if one fails.
 
     \b
@@ -97,7 +97,7 @@ def identify(ctx: click.Context, station: Path, as_json: bool) -> None:
         for problem in problems:
             click.echo(problem, err=True)
     if problems:
-        ctx.exit(1)
+        sys.exit(1)
 
 
 @instruments.command()
@@ -115,18 +115,22 @@ def safe(station: Path) -> None:
 
 
 @instruments.command()
-@click.option("--markdown", is_flag=True, help="Print the table of docs/instruments.md.")
+@click.option(
+    "--write-docs",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the tables of this page (docs/instruments.md) again.",
+)
 @as_json
-def models(markdown: bool, as_json: bool) -> None:
+def models(write_docs: Path | None, as_json: bool) -> None:
     """List the models that there are drivers for, with the manual of each.
 
     \b
     Example:
         keybeam instruments models
     """
-    if markdown:
-        click.echo(models_markdown(), nl=False)
-        return
+    if write_docs is not None:
+        write_docs.write_text(replace_tables(write_docs.read_text("utf-8")), "utf-8")
     rows: list[dict[str, Value]] = [
         {"model": name, "kind": driver.kind.value, "device": driver.device, "manual": driver.manual}
         for name, driver in MODELS.items()

@@ -77,6 +77,12 @@ class Settings:
     voltage_limit_v: float | None = None
     current_limit_a: float | None = None
 
+    def voltage_limits(self, most_v: float) -> Limits:
+        """Range of a voltage: the user's limit, or what the model can do if that is less."""
+        assert self.voltage_limit_v is not None, "a driver that asks this requires the limit"
+        high = min(self.voltage_limit_v, most_v)
+        return Limits(-high, high, "V")
+
 
 def number(value: float) -> str:
     """Write a number as messages have it, to nine digits."""

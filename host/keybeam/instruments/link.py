@@ -1,5 +1,6 @@
 """Messages to an instrument, through PyVISA."""
 
+import functools
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -85,8 +86,7 @@ class VisaLink:
         self.name = name
         self._timeout_s = timeout_s
         try:
-            self._manager = pyvisa.ResourceManager(backend)
-            self._resource: Any = self._manager.open_resource(
+            self._resource: Any = _manager(backend).open_resource(
                 name,
                 open_timeout=round(1000 * timeout_s),
                 write_termination=terminations.write,
@@ -164,7 +164,12 @@ class VisaLink:
     def close(self) -> None:
         """Free the port."""
         self._resource.close()
-        self._manager.close()
+
+
+@functools.cache
+def _manager(backend: str) -> pyvisa.ResourceManager:
+    """Open a backend, once: PyVISA shares it, and closing it closes all that it opened."""
+    return pyvisa.ResourceManager(backend)
 
 
 def _one_line(error: Exception) -> str:

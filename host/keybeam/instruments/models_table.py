@@ -1,10 +1,13 @@
 """Tables of docs/instruments.md: drivers, uses of instruments, routines."""
 
 from keybeam.instruments.drivers import MODELS
+from keybeam.instruments.errors import InstrumentError
 from keybeam.instruments.roles import ROLES
 from keybeam.instruments.routines import ROUTINES
 
-__all__ = ["models_markdown"]
+__all__ = ["models_markdown", "replace_tables"]
+
+_BEGIN, _END = "<!-- begin of generated tables -->\n", "<!-- end of generated tables -->\n"
 
 
 def models_markdown() -> str:
@@ -23,3 +26,18 @@ def models_markdown() -> str:
         ]
         lines.append(f"| `{role}` | {kind} | {', '.join(users)} |")
     return "\n".join(lines) + "\n"
+
+
+def replace_tables(page: str) -> str:
+    """Put the tables as they are now between the marks of a page.
+
+    Raises
+    ------
+    InstrumentError
+        If the page has no such marks.
+    """
+    before, begin, rest = page.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise InstrumentError(f"the page has no place for the tables: {_BEGIN.strip()}")
+    return f"{before}{begin}\n{models_markdown()}\n{end}{after}"

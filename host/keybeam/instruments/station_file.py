@@ -1,46 +1,38 @@
 """Station files: what instrument is where, checked as a whole, with line numbers."""
 
 import difflib
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from keybeam.instruments.checks import Checks
 from keybeam.instruments.drivers import MODELS
 from keybeam.instruments.errors import StationError
-from keybeam.instruments.instrument import Instrument, Limits, Settings
+from keybeam.instruments.instrument import Instrument, Kind, Limits, Settings
 from keybeam.instruments.roles import ROLES
 
 __all__ = ["Entry", "SourceSettings", "StationFile", "read_station"]
 
-_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
-_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
-
-
-class _Key(NamedTuple):
-    """A number that may be given: its range."""
-
-    limits: Limits
-
-
-_STATION = {"wavelength_nm": _Key(Limits(400.0, 1700.0, "nm"))}
+_STATION = {"wavelength_nm": Limits(400.0, 1700.0, "nm")}
 _SOURCE = {
-    "temperature_c": _Key(Limits(5.0, 45.0, "°C")),
-    "bias_ma": _Key(Limits(0.0, 1000.0, "mA")),
-    "trigger_level_v": _Key(Limits(0.0, 5.0, "V")),
-    "marker_divider": _Key(Limits(1, 1 << 16, "slots")),
-    "fine_delay": _Key(Limits(0, 127, "steps")),
-    "delay": _Key(Limits(0, 63, "slots")),
+    "temperature_c": Limits(5.0, 45.0, "°C"),
+    "bias_ma": Limits(0.0, 1000.0, "mA"),
+    "trigger_level_v": Limits(0.0, 5.0, "V"),
+    "marker_divider": Limits(1, 1 << 16, "slots"),
+    "fine_delay": Limits(0, 127, "steps"),
+    "delay": Limits(0, 63, "slots"),
 }
-_ENTRY = {
-    "timeout_s": _Key(Limits(0.1, 600.0, "s")),
-    "voltage_limit_v": _Key(Limits(0.0, 30.0, "V")),
-    "current_limit_ma": _Key(Limits(0.0, 1000.0, "mA")),
-    "zero_deg": _Key(Limits(-360.0, 360.0, "°")),
-    "uncertainty_percent": _Key(Limits(0.0, 50.0, "%")),
-    "uncertainty_db": _Key(Limits(0.0, 3.0, "dB")),
+_TIMEOUT = {"timeout_s": Limits(0.1, 600.0, "s")}
+_VOLTAGE = {"voltage_limit_v": Limits(0.0, 30.0, "V")}
+_OF_KIND = {
+    Kind.LASER_CONTROLLER: {"current_limit_ma": Limits(0.0, 1000.0, "mA")},
+    Kind.BIAS_SOURCE: _VOLTAGE,
+    Kind.WAVEFORM_GENERATOR: _VOLTAGE,
+    Kind.ROTATION_MOUNT: {"zero_deg": Limits(-360.0, 360.0, "°")},
+    Kind.POWER_METER: {"uncertainty_percent": Limits(0.0, 50.0, "%")},
+    Kind.ATTENUATOR: {"uncertainty_db": Limits(0.0, 3.0, "dB")},
 }
 _TEXTS = ("model", "resource", "channel")
 
@@ -63,9 +55,9 @@ class Entry:
         How long an answer may take.
     zero_deg : float
         Of a rotation mount: its angle when the plate's fast axis is horizontal.
-    uncertainty : float
-        Expanded (k = 2) uncertainty of its calibration: of a power meter as a part of the
-        reading, of an attenuator in dB. The data sheet's value without.
+    uncertainty : float or None
+        What its certificate says: of a power meter the expanded uncertainty (k = 2) as a part of
+        the reading, of an attenuator half of the interval of its scale's error in dB.
     """
 
     name: str
@@ -124,85 +116,8 @@ class StationFile:
     entries: dict[str, Entry] = field(default_factory=dict)
 
 
-class _Lines:
-    """Finds the lines of tables and keys, which the parser of TOML does not tell."""
-
-    def __init__(self, text: str) -> None:
-        self._found: dict[tuple[str, str], int] = {}
-        table = ""
-        for line, content in enumerate(text.splitlines(), start=1):
-            if header := _HEADER.match(content):
-                table = ".".join(part.strip().strip("\"'") for part in header.group(1).split("."))
-                self._found.setdefault((table, ""), line)
-            elif key := _KEY.match(content):
-                self._found.setdefault((table, key.group(1)), line)
-
-    def of(self, table: str, key: str = "") -> int:
-        """Line of a key, or of its table, or of what holds that; 1 if none is found."""
-        above, _, last = table.rpartition(".")
-        for place in ((table, key), (table, ""), (above, last), (above, "")):
-            if place in self._found:
-                return self._found[place]
-        return 1
-
-
-class _Checks:
-    """Collects what is wrong, so that all of it is said at once."""
-
-    def __init__(self, lines: _Lines) -> None:
-        self._lines = lines
-        self.problems: list[tuple[int, str]] = []
-
-    def wrong(self, text: str, table: str, key: str = "") -> None:
-        self.problems.append((self._lines.of(table, key), text))
-
-    def table(self, content: Mapping[str, Any], key: str, where: str = "") -> dict[str, Any]:
-        found = content.get(key, {})
-        name = f"{where}.{key}" if where else key
-        if not isinstance(found, dict):
-            self.wrong(f"{name} is no table", where, key)
-            return {}
-        return found
-
-    def known(self, content: Mapping[str, Any], names: Mapping[str, Any], table: str) -> None:
-        for key in content:
-            if key not in names:
-                close = difflib.get_close_matches(key, names, 1)
-                hint = f"; is {close[0]} meant?" if close else f" ({', '.join(names)})"
-                self.wrong(f"[{table}] has no entry {key!r}{hint}", table, key)
-
-    def text(self, content: Mapping[str, Any], key: str, table: str, default: str | None) -> str:
-        found = content.get(key, default)
-        if isinstance(found, int) and not isinstance(found, bool) and key == "channel":
-            return str(found)
-        if isinstance(found, str) and found == found.strip() and (found or default == ""):
-            return found
-        if key in content:
-            self.wrong(f"{key} of [{table}] is {found!r}, no text", table, key)
-        else:
-            self.wrong(f"[{table}] has no {key}", table)
-        return ""
-
-    def numbers(
-        self, content: Mapping[str, Any], keys: Mapping[str, _Key], table: str
-    ) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for key, (limits,) in keys.items():
-            value = content.get(key)
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                self.wrong(f"{key} of [{table}] is {value!r}, no number", table, key)
-            elif not limits.low <= value <= limits.high:
-                self.wrong(
-                    f"{key} of [{table}] is {value:g}, outside of {limits.low:g} to "
-                    f"{limits.high:g} {limits.unit}",
-                    table,
-                    key,
-                )
-            else:
-                found[key] = value
-        return found
+class _StationChecks(Checks):
+    """Checks of what only station files have."""
 
     def entry(self, name: str, content: Mapping[str, Any]) -> Entry | None:
         table = f"instruments.{name}"
@@ -212,11 +127,12 @@ class _Checks:
             self.wrong(f"there is no use {name!r} of an instrument{hint}", table)
             return None
         before = len(self.problems)
-        self.known(content, {**_ENTRY, **dict.fromkeys(_TEXTS)}, table)
-        model = self.text(content, "model", table, None)
-        resource = self.text(content, "resource", table, None)
-        channel = self.text(content, "channel", table, "")
-        values = self.numbers(content, _ENTRY, table)
+        numbers = _TIMEOUT | _OF_KIND.get(ROLES[name], {})
+        self.known(content, [*_TEXTS, *numbers], table)
+        model = self.text(content, "model", table)
+        resource = self.text(content, "resource", table)
+        channel = self.text_or_number(content, "channel", table)
+        values = self.numbers(content, numbers, table)
         driver = MODELS.get(model)
         if model and driver is None:
             close = difflib.get_close_matches(model, MODELS, 1)
@@ -283,12 +199,12 @@ def read_station(path: Path) -> StationFile:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StationError(f"{path} is no TOML: {error}") from error
-    checks = _Checks(_Lines(text))
-    checks.known(content, dict.fromkeys(("station", "source", "instruments")), "")
+    checks = _StationChecks(text)
+    checks.known(content, ("station", "source", "instruments"), "")
     station, source = checks.table(content, "station"), checks.table(content, "source")
-    checks.known(station, {"name": None, **_STATION}, "station")
+    checks.known(station, ("name", *_STATION), "station")
     checks.known(source, _SOURCE, "source")
-    name = checks.text(station, "name", "station", None)
+    name = checks.text(station, "name", "station")
     general = checks.numbers(station, _STATION, "station")
     if "wavelength_nm" not in station:
         checks.wrong("[station] has no wavelength_nm", "station")

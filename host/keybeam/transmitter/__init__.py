@@ -1,5 +1,11 @@
 """The transmitter as its host sees it: state, settings and look-up, over its registers."""
 
+from keybeam.transmitter.calibration import load_lane_delays
+from keybeam.transmitter.calibration_file import (
+    TransmitterCalibration,
+    load_calibration,
+    save_calibration,
+)
 from keybeam.transmitter.errors import TransmitterBusyError, TransmitterError
 from keybeam.transmitter.lookup import Pulse, look_up
 from keybeam.transmitter.settings import (
@@ -28,17 +34,21 @@ __all__ = [
     "InjectedFault",
     "Pulse",
     "TransmitterBusyError",
+    "TransmitterCalibration",
     "TransmitterError",
     "clear_alarms",
     "clear_flags",
     "inject_fault",
     "lane_settings",
+    "load_calibration",
+    "load_lane_delays",
     "load_lane_table",
     "load_symbol_map",
     "load_user_pattern",
     "look_up",
     "read_symbol_map",
     "restart_source",
+    "save_calibration",
     "set_cutoffs",
     "set_lane",
     "set_mode",

@@ -36,11 +36,9 @@ def laboratory(station: Path, seed: int, first_port: int | None, force: bool) ->
     if station.exists() and not force:
         raise click.UsageError(f"{station} exists: give another name, or --force to replace it")
     ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     with Laboratory(seed, first_port=first_port or 0) as instruments:
         station.write_text(station_text(instruments.resource, instruments.bench))
         click.echo(f"{station} names the simulated instruments. Stop them by Ctrl-C.")
-        try:
-            ended.wait()
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
+        ended.wait()

@@ -1,5 +1,6 @@
 """The link down to PyVISA, with simulated serial ports of PyVISA-sim."""
 
+import contextlib
 import socket
 import threading
 
@@ -80,13 +81,13 @@ class Peer(threading.Thread):
         self.name = f"TCPIP::127.0.0.1::{self._server.getsockname()[1]}::SOCKET"
 
     def run(self):
-        connection, _ = self._server.accept()
-        with connection:
+        with self._server, self._server.accept()[0] as connection:
             connection.recv(100)
             for position in range(len(self._answer)):
                 connection.sendall(self._answer[position : position + 1])
-            connection.recv(100)
-        self._server.close()
+            with contextlib.suppress(ConnectionError):
+                # Until the other end closes, be it with some of this unread.
+                connection.recv(100)
 
 
 @pytest.fixture

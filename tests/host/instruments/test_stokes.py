@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import special_ortho_group
 
-from keybeam.instruments.routines.polarisation import stokes_vector
+from keybeam.instruments.routines.compensation import stokes_vector
 from keybeam.instruments.stokes import (
     STATES,
     compensating_angles_deg,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keybeam.instruments import MeasurementError
-from keybeam.instruments.routines.photon_numbers import Inputs, mean_photons, photon_budget
+from keybeam.instruments.routines.photon_budget import Inputs, mean_photons, photon_budget
 from keybeam.instruments.uncertainty import (
     Budget,
     Contribution,

@@ -1,6 +1,6 @@
 """Keithley 2450 source meter."""
 
-from keybeam.instruments.instrument import Limits, ScpiInstrument, number
+from keybeam.instruments.instrument import ScpiInstrument, number
 from keybeam.instruments.kinds import BiasSource
 
 __all__ = ["Keithley2450"]
@@ -25,12 +25,6 @@ class Keithley2450(ScpiInstrument, BiasSource):
     required = ("voltage_limit_v",)
     error_query = ":SYST:ERR:NEXT?"
 
-    @property
-    def _voltage(self) -> Limits:
-        limit = self.settings.voltage_limit_v
-        assert limit is not None
-        return Limits(-min(limit, _VOLTAGE_V), min(limit, _VOLTAGE_V), "V")
-
     def prepare(self) -> None:
         """Clear old errors; output off, source of voltage, current limited to 1 mA."""
         super().prepare()
@@ -47,7 +41,7 @@ class Keithley2450(ScpiInstrument, BiasSource):
 
     def set_voltage_v(self, voltage_v: float) -> None:
         """Set the voltage in volts."""
-        value = self._voltage.check("a bias voltage", voltage_v)
+        value = self.settings.voltage_limits(_VOLTAGE_V).check("a bias voltage", voltage_v)
         self.command(f":SOUR:VOLT {number(value)}")
 
     def switch_output(self, is_on: bool) -> None:

@@ -1,6 +1,6 @@
 """Keysight 33600A waveform generators."""
 
-from keybeam.instruments.instrument import Limits, ScpiInstrument, number
+from keybeam.instruments.instrument import ScpiInstrument, number
 from keybeam.instruments.kinds import WaveformGenerator
 
 __all__ = ["Keysight33600a"]
@@ -28,16 +28,10 @@ class Keysight33600a(ScpiInstrument, WaveformGenerator):
     def _output(self) -> str:
         return self.settings.channel or "1"
 
-    @property
-    def _level(self) -> Limits:
-        limit = self.settings.voltage_limit_v
-        assert limit is not None
-        return Limits(-min(limit, _LEVEL_V), min(limit, _LEVEL_V), "V")
-
     def prepare(self) -> None:
         """Clear old errors; output off, 50 Ω, a constant level of 0 V, the limits loaded."""
         super().prepare()
-        output, level = self._output, self._level
+        output, level = self._output, self.settings.voltage_limits(_LEVEL_V)
         self.command(
             f"OUTP{output} OFF",
             f"OUTP{output}:LOAD 50",
@@ -55,7 +49,7 @@ class Keysight33600a(ScpiInstrument, WaveformGenerator):
 
     def set_level_v(self, level_v: float) -> None:
         """Set a constant voltage, in volts at 50 Ω."""
-        value = self._level.check("a level", level_v)
+        value = self.settings.voltage_limits(_LEVEL_V).check("a level", level_v)
         self.command(f"SOUR{self._output}:VOLT:OFFS {number(value)}")
 
     def switch_output(self, is_on: bool) -> None:

@@ -14,8 +14,8 @@ class Keysight53230a(ScpiInstrument, FrequencyCounter):
     The channel is 1 or 2, up to 350 MHz, or 3, the microwave option; 1 without. The pulse rate
     of 625 MHz needs channel 3, or a marker output that divides it.
 
-    Manual: Keysight, *53220A/53230A Universal Counter Programmer's Reference*, 53220-90008:
-    CONFigure, INPut and SENSe:FREQuency subsystems.
+    Manual: Keysight, *53210A/53220A/53230A Programmer's Reference*: CONFigure, INPut and
+    SENSe:FREQuency subsystems.
     """
 
     model = "keysight-53230a"

@@ -1,6 +1,6 @@
 """Yokogawa GS200 DC source."""
 
-from keybeam.instruments.instrument import Limits, ScpiInstrument, number
+from keybeam.instruments.instrument import ScpiInstrument, number
 from keybeam.instruments.kinds import BiasSource
 
 __all__ = ["YokogawaGs200"]
@@ -25,12 +25,6 @@ class YokogawaGs200(ScpiInstrument, BiasSource):
     required = ("voltage_limit_v",)
     error_query = ":SYST:ERR?"
 
-    @property
-    def _voltage(self) -> Limits:
-        limit = self.settings.voltage_limit_v
-        assert limit is not None
-        return Limits(-min(limit, _VOLTAGE_V), min(limit, _VOLTAGE_V), "V")
-
     def prepare(self) -> None:
         """Clear old errors; output off, source of voltage, current limiter at 1 mA."""
         super().prepare()
@@ -44,7 +38,7 @@ class YokogawaGs200(ScpiInstrument, BiasSource):
 
     def set_voltage_v(self, voltage_v: float) -> None:
         """Set the voltage in volts, in the range that suits it."""
-        value = self._voltage.check("a bias voltage", voltage_v)
+        value = self.settings.voltage_limits(_VOLTAGE_V).check("a bias voltage", voltage_v)
         self.command(f":SOUR:LEV:AUTO {number(value)}")
 
     def switch_output(self, is_on: bool) -> None:

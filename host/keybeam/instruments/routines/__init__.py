@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from keybeam.instruments.routines import (
+    analyser,
+    compensation,
+    contrast,
     laser,
     modulator,
     photon_numbers,
-    polarisation,
     pulse,
     spectrum,
 )
@@ -65,14 +67,14 @@ ROUTINES: dict[str, Routine] = {
         "mean photon numbers with an error budget",
     ),
     "compensation": Routine(
-        polarisation.measure_compensation,
-        polarisation.NEEDED,
+        compensation.measure_compensation,
+        analyser.NEEDED,
         (),
         "the fibre's rotation, and the wave plates' angles that undo it",
     ),
     "polarisation": Routine(
-        polarisation.measure_contrast,
-        polarisation.NEEDED,
+        contrast.measure_contrast,
+        analyser.NEEDED,
         (),
         "contrast of the four polarisations",
     ),

@@ -122,7 +122,7 @@ class ModulatorOutcome(Outcome):
         x = np.linspace(drive.min(), drive.max(), 400)
         linear.plot(x, 1e6 * self.drive_curve(x), color=BLUE, lw=1.2, label="drive")
         linear.set(xlabel="voltage / V", ylabel="mean power / µW", ylim=(0, None))
-        linear.legend(frameon=False, loc="upper right")
+        linear.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
         most = self.most_w.value
         decibels.plot(
             drive,
@@ -135,7 +135,7 @@ class ModulatorOutcome(Outcome):
         decibels.axhline(-EXTINCTION_GOAL_DB, color=ORANGE, ls="--", lw=1, label="goal")
         decibels.axhline(-self.extinction_db.value, color=GREY, ls=":", lw=1.2, label="least")
         decibels.set(xlabel="drive / V", ylabel="transmission / dB")
-        decibels.legend(frameon=False, loc="lower right")
+        decibels.legend(frameon=False, loc="center right")
 
     def update(self, calibration: TransmitterCalibration) -> TransmitterCalibration:
         """Put the section of the modulator in."""

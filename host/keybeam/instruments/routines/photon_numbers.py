@@ -7,17 +7,20 @@ from typing import Any
 import msgspec
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import constants
 
 from keybeam.instruments.errors import MeasurementError
 from keybeam.instruments.kinds import FrequencyCounter, PowerMeter, SpectrumAnalyser
 from keybeam.instruments.routines.outcome import BLUE, GREEN, GREY, ORANGE, Outcome
+from keybeam.instruments.routines.photon_budget import (
+    LN10_BY_10,
+    Inputs,
+    mean_photons,
+    photon_budget,
+)
 from keybeam.instruments.routines.rig import SOURCE, Rig
 from keybeam.instruments.routines.spectrum import RESOLUTION_NM, SPAN_NM, centre_nm
 from keybeam.instruments.uncertainty import (
-    METER_LINEARITY,
     Budget,
-    Contribution,
     expanded,
     from_readings,
     half_width,
@@ -31,7 +34,7 @@ from keybeam.transmitter.calibration_file import (
     TransmitterCalibration,
 )
 
-__all__ = ["NEEDED", "USEFUL", "PhotonNumbersOutcome", "mean_photons", "measure_photon_numbers"]
+__all__ = ["NEEDED", "USEFUL", "PhotonNumbersOutcome", "measure_photon_numbers"]
 
 NEEDED = (*SOURCE, "power-meter")
 """Instruments of the routine."""
@@ -52,92 +55,6 @@ _GATE_S = 1.0
 _METER_PART, _ATTENUATOR_DB = 0.05, 0.2
 _COUNTER_PART, _NOMINAL_RATE_PART = 1e-6, 100e-6
 _ANALYSER_NM, _NOMINAL_NM = 0.05, 5.0
-_LN10_BY_10 = math.log(10) / 10
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What all three budgets share.
-
-    Attributes
-    ----------
-    meter : float
-        Standard uncertainty of the meter's calibration, as a part of the reading.
-    attenuation_db : Quantity
-        Attenuation between measuring and use.
-    rate_hz, wavelength_nm : Quantity
-        Pulse rate and wavelength.
-    """
-
-    meter: float
-    attenuation_db: Quantity
-    rate_hz: Quantity
-    wavelength_nm: Quantity
-
-
-def mean_photons(
-    power_w: float, attenuation_db: float, wavelength_nm: float, rate_hz: float
-) -> float:
-    """Mean number of photons of a pulse.
-
-    It is P λ / (h c f) · 10^(-A/10), P being the mean power before the attenuation A.
-    """
-    energy = constants.h * constants.c / (1e-9 * wavelength_nm)
-    return float(power_w / (energy * rate_hz) * 10 ** (-attenuation_db / 10))
-
-
-def photon_budget(power_w: float, power_u: float, freedom: int, inputs: Inputs) -> Budget:
-    """Budget of a mean photon number: see `mean_photons` for the model.
-
-    Parameters
-    ----------
-    power_w, power_u : float
-        Mean of the meter's readings, and its standard uncertainty by their scatter.
-    freedom : int
-        Degrees of freedom of that.
-    inputs : Inputs
-        The rest.
-    """
-    rate, wave, loss = inputs.rate_hz, inputs.wavelength_nm, inputs.attenuation_db
-    value = mean_photons(power_w, loss.value, wave.value, rate.value)
-    return Budget(
-        value,
-        [
-            Contribution(
-                "readings of power", power_u, value / power_w, "W", "A", "scatter", freedom
-            ),
-            Contribution(
-                "calibration of the meter",
-                inputs.meter * power_w,
-                value / power_w,
-                "W",
-                "B",
-                "certificate, k = 2",
-            ),
-            Contribution(
-                "linearity of the meter",
-                half_width(METER_LINEARITY) * power_w,
-                value / power_w,
-                "W",
-                "B",
-                "data sheet",
-            ),
-            Contribution(
-                "attenuation",
-                loss.uncertainty,
-                -value * _LN10_BY_10,
-                "dB",
-                "B",
-                "data sheet and check against the meter",
-            ),
-            Contribution(
-                "wavelength", wave.uncertainty, value / wave.value, "nm", "B", "data sheet"
-            ),
-            Contribution(
-                "pulse rate", rate.uncertainty, -value / rate.value, "Hz", "B", "data sheet"
-            ),
-        ],
-    )
 
 
 @dataclass(frozen=True)
@@ -280,12 +197,12 @@ def measure_photon_numbers(rig: Rig) -> PhotonNumbersOutcome:
         check.append(meter.power_w())
         rig.tell("checking the attenuator", (step + 1) / len(_STEPS_DB))
     deviations = [
-        -math.log(power / check[0]) / _LN10_BY_10 - attenuation
+        -math.log(power / check[0]) / LN10_BY_10 - attenuation
         for power, attenuation in zip(check, _STEPS_DB, strict=True)
     ]
     signal_w = readings["signal"][0]
     photons = mean_photons(signal_w, 0.0, wavelength.value, rate.value)
-    attenuation = round(math.log(photons / _WANTED["signal"]) / _LN10_BY_10, 2)
+    attenuation = round(math.log(photons / _WANTED["signal"]) / LN10_BY_10, 2)
     if attenuation < 0:
         raise MeasurementError(
             f"a signal pulse has {photons:.3g} photons without attenuation, fewer than wanted"

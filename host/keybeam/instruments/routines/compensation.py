@@ -1,7 +1,7 @@
-"""Compensation of the fibre, and the contrast of the four polarisations behind it."""
+"""Compensation of the fibre by two quarter-wave plates and a half-wave plate."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -11,25 +11,16 @@ from numpy.typing import NDArray
 
 from keybeam.instruments.errors import MeasurementError
 from keybeam.instruments.fits import RaisedCosine, fit_raised_cosine
-from keybeam.instruments.kinds import PowerMeter, RotationMount, WaveformGenerator
 from keybeam.instruments.roles import PLATES
-from keybeam.instruments.routines.outcome import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    Goal,
-    Outcome,
-    significant,
-)
-from keybeam.instruments.routines.rig import SOURCE, Rig
+from keybeam.instruments.routines.analyser import ANALYSER_DEG, COLOURS, switch_on
+from keybeam.instruments.routines.outcome import BLUE, GREY, Outcome, significant
+from keybeam.instruments.routines.rig import Rig
 from keybeam.instruments.stokes import (
     STATES,
     compensating_angles_deg,
     plates_matrix,
     sphere_rotation,
 )
-from keybeam.instruments.uncertainty import from_readings, ratio_db
 from keybeam.output import Value
 from keybeam.transmitter.calibration_file import (
     PolarisationCalibration,
@@ -37,32 +28,13 @@ from keybeam.transmitter.calibration_file import (
     TransmitterCalibration,
 )
 
-__all__ = [
-    "CONTRAST_GOAL_DB",
-    "NEEDED",
-    "CompensationOutcome",
-    "ContrastOutcome",
-    "measure_compensation",
-    "measure_contrast",
-]
-
-NEEDED = (*SOURCE, "polarisation-drive", *PLATES, "analyser", "analyser-meter")
-"""Instruments of both routines."""
-
-CONTRAST_GOAL_DB = 25.0
-"""Of each state: 0.315 % of errors."""
+__all__ = ["CompensationOutcome", "measure_compensation", "stokes_vector"]
 
 _DRIVE_STEPS = 21
-_READINGS = 5
-_CURVE_STEPS = 13
-_COLOURS = dict(zip(STATES, (BLUE, ORANGE, GREEN, GREY), strict=True))
+_LARGEST_MISFIT_DEG = 20.0
 
 # Drive of each state, in half-wave voltages: a quarter turn from state to state, H, D, V, A.
 _PHASES = {"H": -0.75, "D": -0.25, "V": 0.25, "A": 0.75}
-
-# Axis of the analyser's half-wave plate that brings a state to H, which the polariser passes.
-_ANALYSER_DEG = {"H": 0.0, "D": 22.5, "V": 45.0, "A": 67.5}
-_ORTHOGONAL = {"H": "V", "V": "H", "D": "A", "A": "D"}
 
 # Settings of the three plates for which the analyser sees all of an unknown Stokes vector: with
 # the first, two of its components; the other two bring the third into view.
@@ -144,8 +116,8 @@ class CompensationOutcome(Outcome):
         after = plates_matrix([self.plates_deg[name] for name in PLATES])
         for name, image in self.images.items():
             back = after @ image
-            sphere.plot(*image[:2], "o", mfc="none", color=_COLOURS[name], ms=7)
-            sphere.plot(*back[:2], "s", color=_COLOURS[name], ms=4)
+            sphere.plot(*image[:2], "o", mfc="none", color=COLOURS[name], ms=7)
+            sphere.plot(*back[:2], "s", color=COLOURS[name], ms=4)
             sphere.annotate(name, image[:2], xytext=(5, 5), textcoords="offset points")
             sphere.annotate(
                 "", back[:2], image[:2], arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.6}
@@ -165,20 +137,6 @@ class CompensationOutcome(Outcome):
         )
 
 
-def _ready(rig: Rig) -> tuple[PowerMeter, WaveformGenerator]:
-    """Switch on what sends light to the analyser, and home the mounts."""
-    meter = rig.meter("analyser-meter")
-    for name in (*PLATES, "analyser"):
-        rig.station.get(name, RotationMount).home()
-    rig.switch_on_laser()
-    rig.open_path()
-    drive = rig.station.get("polarisation-drive", WaveformGenerator)
-    drive.set_level_v(0.0)
-    drive.switch_output(True)
-    rig.pass_most(meter.power_w)
-    return meter, drive
-
-
 def measure_compensation(rig: Rig) -> CompensationOutcome:
     """Find the drives of the four states, and the plates' angles that undo the fibre.
 
@@ -191,14 +149,14 @@ def measure_compensation(rig: Rig) -> CompensationOutcome:
     MeasurementError
         If the drive's limit does not reach all states, or the light is hardly polarised.
     """
-    meter, drive = _ready(rig)
+    meter, drive = switch_on(rig)
     reach = rig.station.entry("polarisation-drive").settings.voltage_limit_v or 0.0
     levels = [float(v) for v in np.linspace(-reach, reach, _DRIVE_STEPS)]
     for name in PLATES:
         rig.turn(name, 0.0)
     sweeps = {}
     for number, analysed in enumerate(("H", "D")):
-        rig.turn("analyser", _ANALYSER_DEG[analysed])
+        rig.turn("analyser", ANALYSER_DEG[analysed])
         powers = []
         for step, level in enumerate(levels):
             drive.set_level_v(level)
@@ -219,7 +177,7 @@ def measure_compensation(rig: Rig) -> CompensationOutcome:
         for name, angle in zip(PLATES, angles, strict=True):
             rig.turn(name, angle)
         for column, analysed in enumerate(STATES):
-            rig.turn("analyser", _ANALYSER_DEG[analysed])
+            rig.turn("analyser", ANALYSER_DEG[analysed])
             for row, state in enumerate(STATES):
                 drive.set_level_v(wanted[state])
                 analysed_w[setting, row, column] = meter.power_w()
@@ -228,7 +186,7 @@ def measure_compensation(rig: Rig) -> CompensationOutcome:
     images = {state: stokes_vector(analysed_w[:, row]) for row, state in enumerate(STATES)}
     angles = compensating_angles_deg(sphere_rotation(images))
     found = CompensationOutcome(levels, best, curve, images, dict(zip(PLATES, angles, strict=True)))
-    if found.misfit_deg > 20:
+    if found.misfit_deg > _LARGEST_MISFIT_DEG:
         raise MeasurementError(
             f"no rotation takes the states to what was measured (off by {found.misfit_deg:.0f}°): "
             "are the mounts' zero_deg right?"
@@ -264,120 +222,3 @@ def stokes_vector(powers_w: NDArray[np.float64]) -> NDArray[np.float64]:
         raise MeasurementError("no light passes the analyser")
     stokes: NDArray[np.float64] = np.array(vector) / power
     return stokes
-
-
-@dataclass(frozen=True)
-class ContrastOutcome(Outcome):
-    """Contrast of the four states.
-
-    Attributes
-    ----------
-    contrast_db : dict of str to Quantity
-        By state.
-    curve_deg : list of float
-        Azimuths of the analyser's axis.
-    curves_w : dict of str to list of float
-        Power of each state at these.
-    """
-
-    name = "polarisation"
-
-    contrast_db: dict[str, Quantity]
-    curve_deg: list[float]
-    curves_w: dict[str, list[float]] = field(default_factory=dict)
-
-    def goals(self) -> list[Goal]:
-        """Contrast of 25 dB of each state."""
-        return [
-            Goal(f"contrast of {name}", found.value, CONTRAST_GOAL_DB, "dB")
-            for name, found in self.contrast_db.items()
-        ]
-
-    def figures(self) -> dict[str, dict[str, Value]]:
-        """Contrast and error of each state."""
-        rows: dict[str, Value] = {}
-        for name, found in self.contrast_db.items():
-            rows[f"contrast of {name}, dB"] = round(found.value, 2)
-            rows[f"  standard uncertainty of {name}, dB"] = significant(found.uncertainty)
-        mean = np.mean([1 / (1 + 10 ** (each.value / 10)) for each in self.contrast_db.values()])
-        rows["mean error by polarisation, %"] = round(100 * float(mean), 4)
-        return {"polarisation contrast": rows}
-
-    def data(self) -> dict[str, Any]:
-        """Curves and contrasts."""
-        return {
-            "analyser_deg": self.curve_deg,
-            "power_w": self.curves_w,
-            "contrast_db": self.contrast_db,
-        }
-
-    def draw(self, figure: Figure) -> None:
-        """Power against the analyser's angle, and the contrasts."""
-        curves, bars = figure.subplots(1, 2, width_ratios=(3, 2))
-        for name, powers in self.curves_w.items():
-            most = max(powers)
-            level = 10 * np.log10(np.maximum(np.array(powers) / most, 1e-4))
-            curves.plot(self.curve_deg, level, "o-", ms=3, lw=0.8, color=_COLOURS[name], label=name)
-        curves.axhline(-CONTRAST_GOAL_DB, color=ORANGE, ls="--", lw=1)
-        curves.set(xlabel="analysed azimuth / °", ylabel="power / dB")
-        curves.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
-        names = list(self.contrast_db)
-        bars.bar(
-            names,
-            [self.contrast_db[name].value for name in names],
-            color=[_COLOURS[name] for name in names],
-        )
-        bars.axhline(CONTRAST_GOAL_DB, color=ORANGE, ls="--", lw=1, label="goal")
-        bars.set(ylabel="contrast / dB")
-        bars.legend(frameon=False, loc="lower right")
-
-    def update(self, calibration: TransmitterCalibration) -> TransmitterCalibration:
-        """Put the contrasts into the section of the polarisation."""
-        known = calibration.polarisation
-        assert known is not None
-        return msgspec.structs.replace(
-            calibration,
-            polarisation=msgspec.structs.replace(known, contrast_db=self.contrast_db),
-        )
-
-
-def measure_contrast(rig: Rig) -> ContrastOutcome:
-    """Measure for each state what passes an analyser for it, over what passes the orthogonal one.
-
-    Raises
-    ------
-    MeasurementError
-        If the fibre was not compensated before, or the lesser light is lost in noise.
-    """
-    known = rig.calibration.polarisation
-    if known is None:
-        raise MeasurementError(
-            "the calibration has no polarisation: run `keybeam instruments measure compensation` "
-            "first"
-        )
-    meter, drive = _ready(rig)
-    for name in PLATES:
-        rig.turn(name, known.plates_deg[name])
-    curve_deg = [float(angle) for angle in np.linspace(0, 180, _CURVE_STEPS)]
-    curves: dict[str, list[float]] = {name: [] for name in STATES}
-    for step, angle in enumerate(curve_deg):
-        rig.turn("analyser", angle / 2)
-        for name in STATES:
-            drive.set_level_v(known.levels_v[name])
-            curves[name].append(meter.power_w())
-        rig.tell("turning the analyser", (step + 1) / len(curve_deg))
-    readings: dict[tuple[str, str], tuple[float, float, int]] = {}
-    for number, analysed in enumerate(STATES):
-        rig.turn("analyser", _ANALYSER_DEG[analysed])
-        for name in (analysed, _ORTHOGONAL[analysed]):
-            drive.set_level_v(known.levels_v[name])
-            powers = [meter.power_w() for _ in range(_READINGS)]
-            readings[name, analysed] = from_readings(powers)
-        rig.tell("measuring contrasts", (number + 1) / len(STATES))
-    contrasts = {}
-    for name in STATES:
-        most, least = readings[name, name], readings[name, _ORTHOGONAL[name]]
-        if least[0] <= 0:
-            raise MeasurementError(f"the lesser light of {name} is lost in the meter's noise")
-        contrasts[name] = Quantity(*ratio_db(most[:2], least[:2]))
-    return ContrastOutcome(contrasts, curve_deg, curves)
