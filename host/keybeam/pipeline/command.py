@@ -122,6 +122,7 @@ def _show(result: PipelineResult, as_json: bool) -> None:
         "QBER": result.qber,
         "f of reconciliation": result.efficiency,
         "wall time, s": result.seconds,
+        "  until the processes worked": result.start_s,
         "sifted Mb/s": result.sifted_bits / result.seconds / 1e6,
         "secret Mb/s": result.secret_bits / result.seconds / 1e6,
     }

@@ -235,7 +235,9 @@ class ClickSource:
         # Another click of the last pulse may still come.
         last = pending["index"] == pending["index"].max(initial=0)
         self._held = pending[last]
-        return self._resolve(pending[~last])
+        end = pending.size - self._held.size
+        # Nearly always these are the last ones, and the others need no copy.
+        return self._resolve(pending[:end] if last[end:].all() else pending[~last])
 
     def _resolve(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
         single = resolve_double_clicks(clicks, self._generator)
