@@ -4,11 +4,11 @@ Example:
     python benchmarks/cascade.py --frames 100
 """
 
-import platform
 import time
 
 import click
 import numpy as np
+from reporting import machine
 
 from keybeam.distillation import Mode, binary_entropy, choose_code, reconcile
 from keybeam.distillation.reconciliation import (
@@ -18,17 +18,6 @@ from keybeam.distillation.reconciliation import (
     reconcile_by_cascade,
 )
 from keybeam.protocol.numbers import PACKET_BITS
-
-
-def machine() -> str:
-    """Processor and versions, for the reader of a result."""
-    model = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as lines:
-            model = next(line.split(":")[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        pass
-    return f"{model}, Python {platform.python_version()}, NumPy {np.__version__}"
 
 
 def both(qber: float, number: int, generator: np.random.Generator) -> list[tuple]:

@@ -8,13 +8,13 @@ Example:
 """
 
 import os
-import platform
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
+from reporting import machine, spread
 
 from keybeam.key_length import Analysis
 from keybeam.pipeline import PipelineResult, PipelineSettings, process_pass
@@ -24,23 +24,6 @@ from keybeam_sim.recording import RecordedLink, record_pass
 
 GOAL = 115.8
 """Secret Mb/s aimed at on two cores."""
-
-
-def machine() -> str:
-    """Processor and versions, for the reader of a result."""
-    model = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as lines:
-            model = next(line.split(":")[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        pass
-    return f"{model}, Python {platform.python_version()}, NumPy {np.__version__}"
-
-
-def spread(values: list[float]) -> str:
-    """Median and range."""
-    low, middle, high = np.quantile(values, (0, 0.5, 1))
-    return f"{middle:.3g} ({low:.3g}-{high:.3g})"
 
 
 def run_on(cores: set[int], settings: PipelineSettings) -> PipelineResult:
