@@ -6,7 +6,6 @@ second of kernel and twin, with so many pairs for each detection. Captures: byte
 millions of records a second written and read.
 """
 
-import platform
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from reporting import machine
 
 from keybeam.protocol.records import TIME_MODULO, RecordType, pack_records
 from keybeam.tags import CaptureWriter, read_capture
@@ -23,17 +23,6 @@ from keybeam.timing.splitting import StreamTime, split_records, split_records_nu
 
 CHUNK = 1 << 18
 """Records a chunk: two megabytes, a millisecond or two of work."""
-
-
-def machine() -> str:
-    """Processor and versions, for the reader of a result."""
-    model = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as lines:
-            model = next(line.split(":")[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        pass
-    return f"{model}, Python {platform.python_version()}, NumPy {np.__version__}"
 
 
 def stream(generator: np.random.Generator, count: int, other: float) -> np.ndarray:

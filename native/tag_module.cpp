@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include "click_finder.hpp"
 #include "tag_correlation.hpp"
 #include "tag_decoder.hpp"
 
@@ -68,6 +69,59 @@ void count_pairs(const RisingTimes &first, const RisingTimes &second, std::int64
                          width, counts.data(), counts.shape(0), same);
 }
 
+using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Reals = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+nb::tuple place_tags(const Bytes &tags, const Reals &starts, const Reals &deviations,
+                     const Bytes &key, std::int64_t origin, std::uint64_t counter,
+                     double shift_ps, const TagBytes &clicks, const TagBytes &later,
+                     double step_ps, std::int64_t frame_steps, double frame_ps,
+                     double frame_slots, double slot_ps) {
+    const std::size_t count = tags.shape(0) / keybeam::kTagBytes;
+    if (starts.shape(0) != deviations.shape(0) || starts.shape(0) != key.shape(0)) {
+        throw nb::value_error("every frame has one start, one deviation, and one mark");
+    }
+    if (clicks.shape(0) < count * keybeam::kClickBytes ||
+        later.shape(0) < count * keybeam::kTagBytes) {
+        throw nb::value_error("there is not room for all clicks");
+    }
+    const keybeam::FrameLayout layout{step_ps, frame_steps, frame_ps, frame_slots, slot_ps};
+    const keybeam::FrameStarts frames{starts.data(),   deviations.data(), key.data(),
+                                      starts.shape(0), origin,            counter,
+                                      shift_ps};
+    keybeam::Placed placed;
+    {
+        nb::gil_scoped_release release;
+        placed = keybeam::place_tags(layout, frames, tags.data(), count, clicks.data(),
+                                     later.data());
+    }
+    return nb::make_tuple(placed.clicks, placed.inside, placed.before, placed.after);
+}
+
+std::size_t gate_clicks(const Bytes &clicks, float slot_ps, float delay_ps, float half_width_ps,
+                        const TagBytes &gated) {
+    if (gated.shape(0) < clicks.shape(0)) {
+        throw nb::value_error("there is not room for all clicks");
+    }
+    nb::gil_scoped_release release;
+    return keybeam::gate_clicks(clicks.data(), clicks.shape(0) / keybeam::kClickBytes, slot_ps,
+                                delay_ps, half_width_ps, gated.data());
+}
+
+nb::tuple single_clicks(const Bytes &clicks, const TagBytes &single) {
+    if (single.shape(0) < clicks.shape(0)) {
+        throw nb::value_error("there is not room for all clicks");
+    }
+    std::vector<std::int64_t> doubles;
+    std::size_t count;
+    {
+        nb::gil_scoped_release release;
+        count = keybeam::single_clicks(clicks.data(), clicks.shape(0) / keybeam::kClickBytes,
+                                       single.data(), doubles);
+    }
+    return nb::make_tuple(count, as_array(std::move(doubles)));
+}
+
 } // namespace
 
 NB_MODULE(_tags, module) {
@@ -76,6 +130,16 @@ NB_MODULE(_tags, module) {
                nb::arg("ordered"), nb::arg("time_bits"), nb::arg("type_shift"),
                nb::arg("tag_type"), nb::arg("silent_type"), nb::arg("timed_types"),
                nb::arg("ordered_types"), "Split records; see tag_decoder.hpp.");
+    module.def("place_tags", &place_tags, nb::arg("tags"), nb::arg("starts"),
+               nb::arg("deviations"), nb::arg("key"), nb::arg("origin"), nb::arg("counter"),
+               nb::arg("shift_ps"), nb::arg("clicks"), nb::arg("later"), nb::arg("step_ps"),
+               nb::arg("frame_steps"), nb::arg("frame_ps"), nb::arg("frame_slots"),
+               nb::arg("slot_ps"), "Give tags their pulse index; see click_finder.hpp.");
+    module.def("gate_clicks", &gate_clicks, nb::arg("clicks"), nb::arg("slot_ps"),
+               nb::arg("delay_ps"), nb::arg("half_width_ps"), nb::arg("gated"),
+               "Move and gate clicks; see click_finder.hpp.");
+    module.def("single_clicks", &single_clicks, nb::arg("clicks"), nb::arg("single"),
+               "Leave one click a pulse; see click_finder.hpp.");
     module.def("count_pairs", &count_pairs, nb::arg("first"), nb::arg("second"),
                nb::arg("lowest"), nb::arg("width"), nb::arg("counts"), nb::arg("same"),
                "Count pairs by lag; see tag_correlation.hpp.");

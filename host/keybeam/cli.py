@@ -48,7 +48,7 @@ class _EntryPointGroup(click.Group):
         except ModuleNotFoundError as error:
             raise KeybeamError(
                 f"`keybeam {cmd_name}` needs the module {error.name!r}, which is not installed: "
-                "pip install 'keybeam[gateware,sim,lab]'"
+                "pip install 'keybeam[gateware,sim,lab,cluster]'"
             ) from error
         assert isinstance(command, click.Command)
         return command

@@ -43,7 +43,7 @@ class RecordedLink:
         How much faster the receiver's clock is than the transmitter's.
     """
 
-    source: PhotonSource = field(default_factory=lambda: PhotonSource(contrast_db=20.5))
+    source: PhotonSource = field(default_factory=lambda: PhotonSource(contrast_db=20.05))
     efficiency: float = 0.05
     background: float = 1e-5
     jitter_ps: float = 150.0

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from keybeam.key_length import Analysis
+from keybeam.key_length.options import analysis_option
 from keybeam.options import NewFile
 from keybeam.options import as_json as json_option
 from keybeam.output import Value, print_json, print_rows, print_sections
@@ -49,13 +50,7 @@ mode_option = click.option(
     show_default=True,
     help="Packets of 100 kbit in a privacy-amplification block.",
 )
-@click.option(
-    "--analysis",
-    type=click.Choice([analysis.value for analysis in Analysis]),
-    default=Analysis.COMPOSABLE.value,
-    show_default=True,
-    help="Analysis of the key length (docs/security.md).",
-)
+@analysis_option
 @click.option("--key", type=NewFile(), help="File for the key, readable by you only.")
 @click.option("--plot", type=NewFile(), help="SVG file for a plot of where the time goes.")
 @click.option(
@@ -122,6 +117,7 @@ def _show(result: PipelineResult, as_json: bool) -> None:
         "QBER": result.qber,
         "f of reconciliation": result.efficiency,
         "wall time, s": result.seconds,
+        "  until the processes worked": result.start_s,
         "sifted Mb/s": result.sifted_bits / result.seconds / 1e6,
         "secret Mb/s": result.secret_bits / result.seconds / 1e6,
     }

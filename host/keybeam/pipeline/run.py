@@ -40,8 +40,9 @@ class PipelineResult(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    seconds : float
-        Wall time, the start of the processes included.
+    seconds, start_s : float
+        Wall time, and how much of it passed before a stage first told of its work: the start of
+        the processes.
     records, clicks, sifted_bits, secret_bits : int
         Records read, clicks that were sifted, bits of full packets, and bits of key.
     packets, packets_failed : int
@@ -57,6 +58,7 @@ class PipelineResult(msgspec.Struct, frozen=True):
     """
 
     seconds: float
+    start_s: float
     records: int
     clicks: int
     sifted_bits: int
@@ -119,13 +121,14 @@ def process_pass(
         If a file is not what it should be, or a stage cannot go on. Then there is no file of key.
     """
     all_records = _check_files(settings)
-    begin = time.monotonic()
+    begin, started = time.monotonic(), 0.0
     stages: dict[str, StageStatistics] = {}
     packets: list[PacketStatistics] = []
     blocks: list[BlockStatistics] = []
     events = run_processes(settings) if settings.workers else _run_inline(settings)
     try:
         for event in events:
+            started = started or time.monotonic() - begin
             if isinstance(event, StageStatistics):
                 stages[event.stage] = event
             else:
@@ -138,7 +141,7 @@ def process_pass(
         if settings.key is not None:
             # What a stage that was stopped left behind.
             part_of(settings.key).unlink(missing_ok=True)
-    return _result(time.monotonic() - begin, stages, packets, blocks)
+    return _result((time.monotonic() - begin, started), stages, packets, blocks)
 
 
 def _progress(
@@ -150,7 +153,7 @@ def _progress(
 
 
 def _result(
-    seconds: float,
+    seconds: tuple[float, float],
     stages: dict[str, StageStatistics],
     packets: list[PacketStatistics],
     blocks: list[BlockStatistics],
@@ -159,7 +162,8 @@ def _result(
     told = [packet for packet in packets if packet.efficiency]
     limit = sum(packet.leak_bits / (packet.efficiency or 1) for packet in told)
     return PipelineResult(
-        seconds=seconds,
+        seconds=seconds[0],
+        start_s=seconds[1],
         records=stages["clicks"].taken,
         clicks=stages["clicks"].given,
         sifted_bits=stages["sift"].given,

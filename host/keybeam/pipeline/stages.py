@@ -6,6 +6,7 @@ They know nothing of processes: `keybeam.pipeline.inline` joins them in one proc
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +128,7 @@ def sift_clicks(settings: PipelineSettings, meter: Meter, items: Iterator[Item])
     # Bit 0 of a click's bit is the transmitter's, bit 1 the receiver's.
     assembler = PacketAssembler(parameters.packet_bits)
     samples: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED + 1)
-    with SymbolRecord(settings.symbols) as record:
+    with closing(SymbolRecord(settings.symbols)) as record:
         for item in items:
             index, channel = item.arrays
             meter.taken += index.size

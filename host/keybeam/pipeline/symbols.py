@@ -98,7 +98,7 @@ class SymbolRecordWriter:
 
 
 class SymbolRecord:
-    """An open record of symbols, which answers look-ups as a state log does; a context manager.
+    """An open record of symbols, which answers look-ups as a state log does.
 
     Parameters
     ----------
@@ -172,14 +172,3 @@ class SymbolRecord:
         """Close the file."""
         del self._bytes
         self._map.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -19,12 +19,13 @@ from keybeam.timing import (
     DecodedChunk,
     PulseIndexer,
     RecordDecoder,
+    align,
     estimate_delay,
     gate,
     resolve_double_clicks,
 )
 
-__all__ = ["ClickSource", "RecordSource", "align"]
+__all__ = ["ClickSource", "RecordSource"]
 
 _CALIBRATION_CLICKS = 4096
 """First clicks of a session, from which the constant part of their phase is estimated: to about
@@ -34,24 +35,6 @@ _LOST_LINK_S = 10.0
 _SILENT_BOARD_S = 30.0
 """Seconds without any record, though the board sends some even in silence."""
 _POLL_S = 0.1
-
-
-def align(clicks: NDArray[np.void], delay_ps: float) -> NDArray[np.void]:
-    """Clicks as they would be with a slot centre `delay_ps` later.
-
-    Parameters
-    ----------
-    clicks : ndarray of CLICK_DTYPE
-        Clicks.
-    delay_ps : float
-        From -800 to 800 ps.
-    """
-    phase = clicks["phase_ps"] - np.float32(delay_ps)
-    slots = np.rint(phase / np.float32(SLOT_PS))
-    aligned = clicks.copy()
-    aligned["index"] = clicks["index"] + slots.astype(np.int64).astype(np.uint64)
-    aligned["phase_ps"] = phase - slots * np.float32(SLOT_PS)
-    return aligned
 
 
 class RecordSource(Protocol):
@@ -250,13 +233,17 @@ class ClickSource:
         ]
         pending = np.concatenate([self._held, gated])
         # Another click of the last pulse may still come.
-        self._held = pending[pending["index"] == pending["index"].max(initial=0)]
-        return self._resolve(pending[pending["index"] != pending["index"].max(initial=0)])
+        last = pending["index"] == pending["index"].max(initial=0)
+        self._held = pending[last]
+        end = pending.size - self._held.size
+        # Nearly always these are the last ones, and the others need no copy.
+        return self._resolve(pending[:end] if last[end:].all() else pending[~last])
 
     def _resolve(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
         single = resolve_double_clicks(clicks, self._generator)
         # A transmitter that restarts counts anew: what is not later can no longer be told apart.
-        single = single[single["index"].astype(np.int64) > self._last_index]
+        later = single["index"].astype(np.int64) > self._last_index
+        single = single if later.all() else single[later]
         if single.size:
             self._last_index = int(single["index"][-1])
         self.resolved += single.size

@@ -3,6 +3,7 @@
 from keybeam.timing.clicks import (
     CLICK_DTYPE,
     DelayEstimate,
+    align,
     estimate_delay,
     gate,
     resolve_double_clicks,
@@ -27,6 +28,7 @@ __all__ = [
     "RecordDecoder",
     "RefinedSyncs",
     "SlotClockSettings",
+    "align",
     "channel_offset",
     "estimate_delay",
     "gate",

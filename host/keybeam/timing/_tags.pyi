@@ -26,3 +26,29 @@ def count_pairs(
     counts: NDArray[np.int64],
     same: bool,
 ) -> None: ...
+def place_tags(
+    tags: NDArray[np.uint8],
+    starts: NDArray[np.float64],
+    deviations: NDArray[np.float64],
+    key: NDArray[np.uint8],
+    origin: int,
+    counter: int,
+    shift_ps: float,
+    clicks: NDArray[np.uint8],
+    later: NDArray[np.uint8],
+    step_ps: float,
+    frame_steps: int,
+    frame_ps: float,
+    frame_slots: float,
+    slot_ps: float,
+) -> tuple[int, int, int, int]: ...
+def gate_clicks(
+    clicks: NDArray[np.uint8],
+    slot_ps: float,
+    delay_ps: float,
+    half_width_ps: float,
+    gated: NDArray[np.uint8],
+) -> int: ...
+def single_clicks(
+    clicks: NDArray[np.uint8], single: NDArray[np.uint8]
+) -> tuple[int, NDArray[np.int64]]: ...

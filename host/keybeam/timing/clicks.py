@@ -7,8 +7,18 @@ from numpy.typing import NDArray
 
 from keybeam.protocol.numbers import GATE_PS, SLOT_PS
 from keybeam.protocol.symbols import basis_of
+from keybeam.timing import _tags
 
-__all__ = ["CLICK_DTYPE", "DelayEstimate", "estimate_delay", "gate", "resolve_double_clicks"]
+__all__ = [
+    "CLICK_DTYPE",
+    "DelayEstimate",
+    "align",
+    "estimate_delay",
+    "gate",
+    "gate_numpy",
+    "resolve_double_clicks",
+    "resolve_double_clicks_numpy",
+]
 
 CLICK_DTYPE = np.dtype([("index", "<u8"), ("channel", "u1"), ("phase_ps", "<f4")])
 """A click: pulse index (frame counter × 65 536 + slot), detector channel 0 to 3 (H, V, D, A), and
@@ -61,7 +71,39 @@ def gate(clicks: NDArray[np.void], width_ps: float = GATE_PS) -> NDArray[np.void
         Full width of the gate in picoseconds; half the slot (arXiv:2408.10994) halves the
         background.
     """
-    inside: NDArray[np.void] = clicks[np.abs(clicks["phase_ps"]) <= width_ps / 2]
+    gated = np.empty(clicks.size, CLICK_DTYPE)
+    octets = np.ascontiguousarray(clicks).view(np.uint8)
+    kept = _tags.gate_clicks(octets, SLOT_PS, 0.0, width_ps / 2, gated.view(np.uint8))
+    return gated[:kept]
+
+
+def align(clicks: NDArray[np.void], delay_ps: float) -> NDArray[np.void]:
+    """Clicks as they would be with a slot centre `delay_ps` later.
+
+    Parameters
+    ----------
+    clicks : ndarray of CLICK_DTYPE
+        Clicks.
+    delay_ps : float
+        From -800 to 800 ps.
+    """
+    aligned = np.empty(clicks.size, CLICK_DTYPE)
+    octets = np.ascontiguousarray(clicks).view(np.uint8)
+    # No click is outside of a gate that wide.
+    _tags.gate_clicks(octets, SLOT_PS, delay_ps, 2.0 * SLOT_PS, aligned.view(np.uint8))
+    return aligned
+
+
+def gate_numpy(
+    clicks: NDArray[np.void], delay_ps: float, width_ps: float = GATE_PS
+) -> NDArray[np.void]:
+    """Do the same as `align` and then `gate`, bit for bit, in NumPy."""
+    phase = clicks["phase_ps"] - np.float32(delay_ps)
+    slots = np.rint(phase / np.float32(SLOT_PS))
+    aligned = clicks.copy()
+    aligned["index"] = clicks["index"] + slots.astype(np.int64).astype(np.uint64)
+    aligned["phase_ps"] = phase - slots * np.float32(SLOT_PS)
+    inside: NDArray[np.void] = aligned[np.abs(aligned["phase_ps"]) <= np.float32(width_ps / 2)]
     return inside
 
 
@@ -89,6 +131,24 @@ def resolve_double_clicks(
     ndarray of CLICK_DTYPE
         In the order of the indices.
     """
+    single = np.empty(clicks.size, CLICK_DTYPE)
+    octets = np.ascontiguousarray(clicks).view(np.uint8)
+    count, doubles = _tags.single_clicks(octets, single.view(np.uint8))
+    if count > clicks.size:
+        ordered = clicks[np.argsort(clicks["index"], kind="stable")]
+        count, doubles = _tags.single_clicks(ordered.view(np.uint8), single.view(np.uint8))
+    bits = generator.integers(0, 2, doubles.size, dtype=np.uint8)
+    kept = doubles >= 0
+    places = doubles[kept]
+    channel = single["channel"]
+    channel[places] = basis_of(channel[places]) << 1 | bits[kept]
+    return single[:count]
+
+
+def resolve_double_clicks_numpy(
+    clicks: NDArray[np.void], generator: np.random.Generator
+) -> NDArray[np.void]:
+    """Do the same as `resolve_double_clicks`, bit for bit, in NumPy."""
     ordered = clicks[np.argsort(clicks["index"], kind="stable")]
     if ordered.size == 0:
         return ordered

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from keybeam.protocol.numbers import FRAME_DURATION_PS, FRAME_SLOTS, SLOT_PS
 from keybeam.protocol.records import FINE_PS
 from keybeam.timing.clicks import CLICK_DTYPE
 from keybeam.timing.clock import FrameClock
 from keybeam.timing.decoding import TAG_DTYPE, DecodedChunk
+from keybeam.timing.placing import FrameStarts, place_tags
 from keybeam.timing.tracking import FRAME_STEPS, Segment, SyncTracker
 
 __all__ = ["IndexingStatistics", "PulseIndexer"]
@@ -152,29 +152,19 @@ class PulseIndexer:
         if deviations.size < 2:
             return np.empty(0, CLICK_DTYPE)
         segment = clock.segment
-        starts = np.arange(deviations.size) * float(FRAME_DURATION_PS) + deviations
-        times = self._tags["time"] - (segment.start + first * FRAME_STEPS)
-        place = np.searchsorted(starts, times * FINE_PS + self._shift_ps, side="right") - 1
-        inside = (place >= 0) & (place < starts.size - 1)
-        taken, times, frame = self._tags[inside], times[inside], place[inside]
-        self.statistics.unindexed += int(np.count_nonzero(place < 0))
-        self._tags = self._tags[place >= starts.size - 1]
-
-        # Relative to the nominal start of its own frame a time is exact, whatever the chunk.
-        ps = (times - frame * FRAME_STEPS) * FINE_PS + self._shift_ps - deviations[frame]
-        duration = FRAME_DURATION_PS + deviations[frame + 1] - deviations[frame]
-        scaled = ps / duration * FRAME_SLOTS
-        slot = np.clip(np.floor(scaled), 0, FRAME_SLOTS - 1)
-        clicks = np.empty(taken.size, CLICK_DTYPE)
-        counters = (segment.origin + first + frame).astype(np.uint64)
-        clicks["index"] = counters * np.uint64(FRAME_SLOTS) + slot.astype(np.uint64)
-        clicks["channel"] = taken["channel"]
-        clicks["phase_ps"] = (scaled - slot - 0.5) * SLOT_PS
-        if self._key_only:
-            clicks = clicks[key[frame]]
-        self.statistics.indexed += clicks.size
-        self.statistics.not_key += taken.size - clicks.size
-        return clicks
+        frames = FrameStarts(
+            segment.start + first * FRAME_STEPS,
+            segment.origin + first,
+            deviations,
+            key if self._key_only else np.ones(deviations.size, bool),
+            self._shift_ps,
+        )
+        placed = place_tags(frames, self._tags)
+        self._tags = placed.later
+        self.statistics.unindexed += placed.before
+        self.statistics.indexed += placed.clicks.size
+        self.statistics.not_key += placed.inside - placed.clicks.size
+        return placed.clicks
 
     def _drop(self, tags: NDArray[np.bool]) -> None:
         if tags.any():

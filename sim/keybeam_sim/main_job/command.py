@@ -13,6 +13,7 @@ from rich.table import Table
 
 from keybeam.errors import KeybeamError
 from keybeam.key_length import Analysis
+from keybeam.key_length.options import analysis_option
 from keybeam.report import PassResult
 from keybeam.session.running import GroundProgress
 from keybeam_sim.main_job.output import check_output_folder
@@ -51,13 +52,7 @@ class RtlMismatchError(KeybeamError):
     help="Seconds of the pass, about its culmination.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat a run exactly; keys no secret.")
-@click.option(
-    "--analysis",
-    type=click.Choice([analysis.value for analysis in Analysis]),
-    default=Analysis.COMPOSABLE.value,
-    show_default=True,
-    help="Analysis of the key length (docs/security.md).",
-)
+@analysis_option
 @click.option("--record", is_flag=True, help="Also keep the receiver's records, as pass.h5.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result alone, as JSON.")
 @click.option(

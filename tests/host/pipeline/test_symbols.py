@@ -1,3 +1,5 @@
+from contextlib import closing
+
 import h5py
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ def path(tmp_path, symbols):
 def test_symbols_come_back_by_pulse_index(path, symbols):
     generator = np.random.default_rng(2)
     places = generator.integers(0, symbols.size, 10_000).astype(np.uint64)
-    with SymbolRecord(path) as record:
+    with closing(SymbolRecord(path)) as record:
         status, found = record.look_up(places + np.uint64(7 * FRAME_SLOTS))
     assert (status == LookupStatus.FOUND).all()
     assert np.array_equal(found, symbols[places])
@@ -33,7 +35,7 @@ def test_symbols_come_back_by_pulse_index(path, symbols):
 def test_pulses_outside_of_the_record_are_told(path, symbols):
     """Room that was never written counts as outside, too."""
     first, last = 7 * FRAME_SLOTS, 12 * FRAME_SLOTS - 1
-    with SymbolRecord(path) as record:
+    with closing(SymbolRecord(path)) as record:
         status, found = record.look_up(np.array([0, first - 1, first, last, last + 1], np.uint64))
     old, here, new = LookupStatus.TOO_OLD, LookupStatus.FOUND, LookupStatus.TOO_NEW
     assert status.tolist() == [old, old, here, here, new]

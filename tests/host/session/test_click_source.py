@@ -8,8 +8,8 @@ from keybeam.device import RecordLoss
 from keybeam.protocol.numbers import FRAME_SLOTS, PULSE_RATE_HZ
 from keybeam.protocol.records import RecordType, pack_records, record_time, record_type
 from keybeam.session import SessionError
-from keybeam.session.click_source import ClickSource, align
-from keybeam.timing import CLICK_DTYPE, PulseIndexer
+from keybeam.session.click_source import ClickSource
+from keybeam.timing import CLICK_DTYPE, PulseIndexer, align
 
 
 def read_all(source):

@@ -1,0 +1,60 @@
+// From detections to clicks: places tags in the frames around them, gates clicks, and leaves one a
+// pulse.
+#ifndef KEYBEAM_CLICK_FINDER_HPP
+#define KEYBEAM_CLICK_FINDER_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace keybeam {
+
+// Bytes of a click: uint64 pulse index, uint8 channel, float phase, without padding.
+constexpr std::size_t kClickBytes = 13;
+
+// The numbers of frames and slots: keybeam.protocol.numbers has the one definition.
+struct FrameLayout {
+    double step_ps;           // picoseconds of a fine step
+    std::int64_t frame_steps; // fine steps of a nominal frame
+    double frame_ps;          // picoseconds of a nominal frame
+    double frame_slots;       // pulses of a frame
+    double slot_ps;           // picoseconds of a slot
+};
+
+// Frames whose starts are known, one more than those in which tags can lie.
+struct FrameStarts {
+    const double *starts;     // picoseconds after `origin`
+    const double *deviations; // the same less the nominal starts
+    const std::uint8_t *key;  // whether clicks of the frame are wanted
+    std::size_t count;
+    std::int64_t origin;   // fine steps
+    std::uint64_t counter; // of the first frame
+    double shift_ps;       // added to the tags' times
+};
+
+struct Placed {
+    std::size_t clicks; // clicks written
+    std::size_t inside; // tags that lie in one of the frames
+    std::size_t before; // tags before the first frame
+    std::size_t after;  // tags from the last start on, written to `later`
+};
+
+// Gives tags their pulse index. `clicks` and `later` have room for all of them.
+Placed place_tags(const FrameLayout &layout, const FrameStarts &frames, const unsigned char *tags,
+                  std::size_t count, unsigned char *clicks, unsigned char *later);
+
+// Moves the slot centres `delay_ps` later, and writes the clicks within `half_width_ps` of them to
+// `gated`, which has room for all; returns their number.
+std::size_t gate_clicks(const unsigned char *clicks, std::size_t count, float slot_ps,
+                        float delay_ps, float half_width_ps, unsigned char *gated);
+
+// Writes one click a pulse to `single`, which has room for all; pulses with clicks in both bases
+// are left out. `doubles` takes, for every pulse with both clicks of a basis, the place of its click
+// in `single`, or -1 where it is left out. Returns their number, or `count + 1`, with nothing done,
+// where the indices do not rise.
+std::size_t single_clicks(const unsigned char *clicks, std::size_t count, unsigned char *single,
+                          std::vector<std::int64_t> &doubles);
+
+} // namespace keybeam
+
+#endif
