@@ -7,11 +7,15 @@ Example:
     python benchmarks/distillation.py --frames 1000 --plots docs/images
 """
 
+import json
 import math
 import platform
+import sys
 import time
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from statistics import NormalDist
+from typing import NamedTuple
 
 import click
 import numpy as np
@@ -19,16 +23,24 @@ import numpy as np
 from keybeam.distillation import Mode, binary_entropy, choose_code, reconcile, toeplitz
 from keybeam.distillation.amplification import toeplitz_by_transform
 from keybeam.distillation.reconciliation import code_by_identifier
-from keybeam.distillation.reconciliation.modes import Reconciled
 from keybeam.protocol.numbers import PACKET_BITS
 
 QBERS = (0.01, 0.02, 0.03, 0.05)
+
+OTHER_QBERS = (0.003, 0.005, 0.08, 0.11)
+"""Error rates without an aim, of which a tenth of the frames is measured."""
+
+LONG_FRAMES = ((500_000, 0.02), (1_000_000, 0.02))
+"""Bits and error rates of longer frames, of which a twentieth of the frames is measured."""
 
 TARGETS = {
     Mode.EFFICIENT: dict(zip(QBERS, (1.15, 1.12, 1.10, 1.08), strict=True)),
     Mode.INTERACTIVE: dict(zip(QBERS, (1.10, 1.08, 1.065, 1.06), strict=True)),
 }
-"""Largest f aimed at."""
+"""Largest f aimed at, of frames of a packet."""
+
+LONG_TARGETS = {(1_000_000, 0.02): 1.05}
+"""Largest f aimed at, in any mode."""
 
 FAILURES = {Mode.EFFICIENT: 0.01, Mode.INTERACTIVE: 0.001}
 """Largest part of the frames that may fail."""
@@ -54,68 +66,118 @@ def spread(values: list[float], digits: int = 0) -> str:
     return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
-def finite_limit(qber: float, failures: float) -> float:
+def finite_limit(qber: float, failures: float, n: int = PACKET_BITS) -> float:
     """Least f of one message, by the normal approximation.
 
     M. Tomamichel et al., "Fundamental finite key limits for one-way information reconciliation
     in quantum key distribution", Quantum Inf. Process. 16 (2017) 280, equation 3.
     """
-    n = PACKET_BITS
     deviation = math.sqrt(n * qber * (1 - qber)) * math.log2((1 - qber) / qber)
     bits = n * binary_entropy(qber) + deviation * NormalDist().inv_cdf(1 - failures)
     return (bits - math.log2(n) / 2) / (n * binary_entropy(qber))
 
 
-def run_frame(
-    mode: Mode, qber: float, generator: np.random.Generator
-) -> tuple[Reconciled, int, float]:
-    """Reconcile a random frame; also 1 where it failed, 2 where in silence, and the seconds."""
-    other = generator.integers(0, 2, PACKET_BITS, dtype=np.uint8)
-    own = other ^ (generator.random(PACKET_BITS) < qber)
-    code = choose_code(qber, mode)
+class Point(NamedTuple):
+    """What is measured in one row of the table: mode, error rate, bits of a frame and frames."""
+
+    mode: Mode
+    qber: float
+    frame_bits: int
+    frames: int
+
+    @property
+    def aim(self) -> float | None:
+        """Largest f aimed at."""
+        if self.frame_bits == PACKET_BITS:
+            return TARGETS[self.mode].get(self.qber)
+        return LONG_TARGETS.get((self.frame_bits, self.qber))
+
+
+class Frame(NamedTuple):
+    """What became of a frame: f, whether it failed, and if in silence, rounds, and Mb/s."""
+
+    f: float
+    failed: bool
+    silent: bool
+    rounds: int
+    speed: float
+
+
+def run_frame(point: Point, seed: tuple[int, ...]) -> Frame:
+    """Reconcile a random frame; f counts all bits disclosed, also of one that fails."""
+    mode, qber, frame_bits, _ = point
+    generator = np.random.default_rng(seed)
+    other = generator.integers(0, 2, frame_bits, dtype=np.uint8)
+    own = other ^ (generator.random(frame_bits) < qber)
+    code = choose_code(qber, mode, frame_bits)
     syndrome = code.syndrome(other)
     start = time.process_time()
     found = reconcile(mode, code, own, syndrome, lambda places: other[places])
     seconds = time.process_time() - start
-    if not found.result.converged:
-        return found, 1, seconds
-    return found, 0 if np.array_equal(found.result.bits, other) else 2, seconds
+    silent = found.result.converged and not np.array_equal(found.result.bits, other)
+    failed = silent or not found.result.converged
+    f = found.leak_bits / frame_bits / binary_entropy(qber)
+    return Frame(f, failed, silent, found.rounds, frame_bits / seconds / 1e6)
 
 
-def measure(mode: Mode, qber: float, frames: int, generator: np.random.Generator) -> dict:
-    """Reconcile frames; f counts all bits disclosed, those of failed frames included."""
-    leaks, speeds, rounds, failed, silent = [], [], [], 0, 0
-    for _ in range(frames):
-        found, outcome, seconds = run_frame(mode, qber, generator)
-        speeds.append(PACKET_BITS / seconds / 1e6)
-        leaks.append(found.leak_bits / PACKET_BITS / binary_entropy(qber))
-        rounds.append(found.rounds)
-        failed += outcome != 0
-        silent += outcome == 2
+def measure(point: Point, seed: int, pool: Executor) -> list[Frame]:
+    """Reconcile frames; the seed of each says which it is."""
+    key = (seed, list(Mode).index(point.mode), round(point.qber * 1e6), point.frame_bits)
+    seeds = [(*key, number) for number in range(point.frames)]
+    found = pool.map(run_frame, [point] * point.frames, seeds, chunksize=5)
+    with click.progressbar(
+        found, length=point.frames, file=sys.stderr, label=f"{point.mode.name} {point.qber:.1%}"
+    ) as frames:
+        return list(frames)
+
+
+def summary(point: Point, frames: list[Frame]) -> dict:
+    """Values of a row."""
+    allowed = FAILURES[point.mode]
+    f = float(np.mean([frame.f for frame in frames]))
+    failed = sum(frame.failed for frame in frames)
+    met = None if point.aim is None else f <= point.aim and failed <= allowed * len(frames)
     return {
-        "mode": mode.name.lower(),
-        "qber": qber,
-        "f": float(np.mean(leaks)),
-        "frames": frames,
+        "mode": point.mode.name.lower(),
+        "frame_bits": point.frame_bits,
+        "qber": point.qber,
+        "f": f,
+        "f_error": float(np.std([frame.f for frame in frames]) / math.sqrt(len(frames))),
+        "aim": point.aim,
+        "limit": finite_limit(point.qber, allowed, point.frame_bits),
+        "frames": len(frames),
         "failed": failed,
-        "silent": silent,
-        "rounds": float(np.mean(rounds)),
-        "speeds": speeds,
+        "silent": sum(frame.silent for frame in frames),
+        "rounds": float(np.mean([frame.rounds for frame in frames])),
+        "speeds": [frame.speed for frame in frames],
+        "met": met,
     }
 
 
 def row(point: dict) -> str:
     """Line of the first table."""
-    mode = Mode[point["mode"].upper()]
-    aim = TARGETS[mode].get(point["qber"])
-    failures = FAILURES[mode]
-    met = aim and point["f"] <= aim and point["failed"] <= failures * point["frames"]
+    met = "" if point["met"] is None else "yes" if point["met"] else "no"
+    aim = f"{point['aim']:.3f}" if point["aim"] else ""
     return (
-        f"| {point['mode']} | {point['qber']:.1%} | {point['f']:.3f} "
-        f"| {f'{aim:.3f}' if aim else ''} | {finite_limit(point['qber'], failures):.3f} "
+        f"| {point['mode']} | {point['frame_bits'] // 1000} k | {point['qber']:.1%} "
+        f"| {point['f']:.4f} | {aim} | {point['limit']:.3f} "
         f"| {point['failed']}/{point['frames']} | {point['silent']} | {point['rounds']:.1f} "
-        f"| {spread(point['speeds'], 1)} | {('yes' if met else 'no') if aim else ''} |"
+        f"| {spread(point['speeds'], 1)} | {met} |"
     )
+
+
+def points(frames: int) -> list[Point]:
+    """All rows of the first table."""
+    few = max(1, frames // 10)
+    return [
+        Point(mode, qber, PACKET_BITS, frames if qber in QBERS else few)
+        for mode in Mode
+        for qber in sorted((*QBERS, *OTHER_QBERS))
+    ] + [
+        Point(mode, qber, frame_bits, max(1, frames // 20))
+        for frame_bits, qber in LONG_FRAMES
+        for mode in Mode
+    ]
 
 
 def amplify(n: int, length: int, repeats: int, generator: np.random.Generator) -> list[float]:
@@ -133,24 +195,31 @@ def amplify(n: int, length: int, repeats: int, generator: np.random.Generator) -
     return [*(n / np.array(seconds) / 1e6), float(ratio)]
 
 
+def fails(identifier: int, qber: float, seed: tuple[int, ...]) -> bool:
+    """Whether a frame of random errors fails with a code."""
+    code = code_by_identifier(identifier)
+    generator = np.random.default_rng(seed)
+    error = (generator.random(code.frame_bits) < qber).astype(np.uint8)
+    nothing = np.zeros(code.syndrome_bits, np.uint8)
+    found = reconcile(Mode.EFFICIENT, code, error, nothing, lambda places: places)
+    return not found.result.converged
+
+
 def failure_curve(
-    identifier: int, frames: int, generator: np.random.Generator
+    identifier: int, frames: int, seed: int, pool: Executor
 ) -> list[tuple[float, float]]:
     """Part of the frames that fail with one code, by the error rate."""
-    code = code_by_identifier(identifier)
-    points = []
-    for part in (0.9, 0.925, 0.95, 0.975, 1.0, 1.025):
-        qber, failed = part * code.limit_qber, 0
-        for _ in range(frames):
-            error = (generator.random(PACKET_BITS) < qber).astype(np.uint8)
-            nothing = np.zeros(code.syndrome_bits, np.uint8)
-            found = reconcile(Mode.EFFICIENT, code, error, nothing, lambda places: places)
-            failed += not found.result.converged
-        points.append((qber, failed / frames))
-    return points
+    limit = code_by_identifier(identifier).limit_qber
+    curve = []
+    for part in (0.91, 0.93, 0.95, 0.97, 0.99, 1.01):
+        qber = part * limit
+        seeds = [(seed, identifier, round(part * 1000), number) for number in range(frames)]
+        failed = pool.map(fails, [identifier] * frames, [qber] * frames, seeds, chunksize=5)
+        curve.append((qber, sum(failed) / frames))
+    return curve
 
 
-def draw(points: list[dict], curves: dict[int, list[tuple[float, float]]], folder: Path) -> None:
+def draw(rows: list[dict], curves: dict[int, list[tuple[float, float]]], folder: Path) -> None:
     """Draw f and speed against the error rate, and the curves of failures."""
     import matplotlib
 
@@ -159,63 +228,86 @@ def draw(points: list[dict], curves: dict[int, list[tuple[float, float]]], folde
 
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
     for mode in Mode:
-        mine = [point for point in points if point["mode"] == mode.name.lower()]
+        name = mode.name.lower()
+        mine = [r for r in rows if r["mode"] == name and r["frame_bits"] == PACKET_BITS]
         rates = [100 * point["qber"] for point in mine]
-        left.plot(rates, [point["f"] for point in mine], "o-", label=mode.name.lower())
+        left.plot(rates, [point["f"] for point in mine], "o-", label=name)
         speeds = [np.median(point["speeds"]) for point in mine]
-        right.plot(rates, speeds, "o-", label=mode.name.lower())
-    rates = np.linspace(0.005, 0.08, 100)
+        right.plot(rates, speeds, "o-", label=name)
+    for point in rows:
+        if point["frame_bits"] != PACKET_BITS:
+            label = f"{point['mode']}, {point['frame_bits'] // 1000} kbit"
+            left.plot([100 * point["qber"]], [point["f"]], "x", label=label)
+    rates = np.geomspace(0.003, 0.11, 100)
     limits = [finite_limit(rate, 0.01) for rate in rates]
     left.plot(100 * rates, limits, "k--", label="limit of one message, 1 % failures")
-    left.set(xlabel="QBER, %", ylabel="f", ylim=(1, 1.45))
+    left.set(xlabel="QBER, %", ylabel="f", ylim=(1, 1.35), xscale="log")
     for identifier, curve in curves.items():
         middle.plot(*zip(*[(100 * q, part) for q, part in curve], strict=True), "o-",
                     label=f"{identifier} bits")  # fmt: skip
-    middle.set(xlabel="QBER, %", ylabel="frames that fail", xscale="log")
-    right.set(xlabel="QBER, %", ylabel="Mb/s on one core")
+    middle.set(xlabel="QBER, %", ylabel="frames that fail", xscale="log", yscale="log")
+    right.set(xlabel="QBER, %", ylabel="Mb/s on one core", xscale="log", yscale="log")
     for axes in (left, middle, right):
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(fontsize="small")
     figure.savefig(folder / "distillation.svg", metadata={"Date": None})
 
 
 @click.command()
-@click.option("--frames", default=100, show_default=True, help="Frames of each row.")
+@click.option("--frames", default=100, show_default=True, help="Frames of each row with an aim.")
 @click.option("--repeats", default=5, show_default=True, help="Runs of the other timings.")
 @click.option("--seed", default=1, show_default=True, help="Seed of bits and errors.")
+@click.option("--processes", default=1, show_default=True, help="Frames at the same time.")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the values of the reconciliation to this file.",
+)
 @click.option(
     "--plots",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Also measure how failures rise with the error rate, and draw distillation.svg here.",
 )
-def main(frames: int, repeats: int, seed: int, plots: Path | None) -> None:
+def main(
+    frames: int,
+    repeats: int,
+    seed: int,
+    processes: int,
+    json_path: Path | None,
+    plots: Path | None,
+) -> None:
     """Measure and print the tables; speeds are of processor time, median and range.
 
     \b
     Example:
         python benchmarks/distillation.py --frames 1000 --plots docs/images
     """
-    generator = np.random.default_rng(seed)
-    click.echo(f"{machine()}; one core; seed {seed}\n")
+    click.echo(f"{machine()}; seed {seed}\n")
     click.echo(
-        "| mode | QBER | f | aim | limit | failed | in silence | rounds | Mb/s a core | met |"
+        "| mode | frame | QBER | f | aim | limit | failed | in silence | rounds "
+        "| Mb/s a core | met |"
     )
-    click.echo("|---|---|---|---|---|---|---|---|---|---|")
-    measured = []
-    for mode in Mode:
-        for qber in (0.005, *QBERS, 0.08):
-            measured.append(measure(mode, qber, frames, generator))
-            click.echo(row(measured[-1]))
+    click.echo("|" + "---|" * 11)
+    rows = []
+    with ProcessPoolExecutor(processes) as pool:
+        for point in points(frames):
+            rows.append(summary(point, measure(point, seed, pool)))
+            click.echo(row(rows[-1]))
+        if plots:
+            chosen = [choose_code(qber).identifier for qber in (0.01, 0.02, 0.05)]
+            few = max(1, frames // 5)
+            curves = {code: failure_curve(code, few, seed, pool) for code in chosen}
+            draw(rows, curves, plots)
+    if json_path:
+        json_path.write_text(json.dumps(rows, indent=1) + "\n")
     click.echo("\n| block bits | key bits | Mb/s a core | aim | times the transform | met |")
     click.echo("|---|---|---|---|---|---|")
+    generator = np.random.default_rng(seed)
     for n, length, aim in AMPLIFICATION:
         *speeds, ratio = amplify(n, length, repeats, generator)
         met = "yes" if np.median(speeds) >= aim else "no"
         click.echo(f"| {n} | {length} | {spread(speeds)} | {aim} | {ratio:.1f} | {met} |")
-    if plots:
-        chosen = [choose_code(qber).identifier for qber in (0.01, 0.03)]
-        curves = {code: failure_curve(code, frames, generator) for code in chosen}
-        draw(measured, curves, plots)
 
 
 if __name__ == "__main__":

@@ -118,11 +118,9 @@ void row_parities(const QuasiCyclicMatrix &matrix, std::size_t row, const std::u
 class Decoder {
 public:
     Decoder(const QuasiCyclicMatrix &matrix, const std::uint8_t *syndrome, float *odds,
-            Kernels kernels)
+            float *messages, Kernels kernels)
         : matrix_(matrix), syndrome_(syndrome), size_(matrix.circulant), odds_(odds),
-          kernels_(kernels),
-          messages_(static_cast<std::size_t>(matrix.row_starts[matrix.block_rows]) * size_, 0.0F),
-          parity_(size_), product_(size_) {
+          messages_(messages), kernels_(kernels), parity_(size_), product_(size_) {
         std::size_t widest = 0;
         for (std::size_t row = 0; row < matrix.block_rows; ++row) {
             widest = std::max(widest, degree(row));
@@ -159,14 +157,17 @@ public:
         }
     }
 
-    bool has_syndrome(const std::uint8_t *errors) {
+    // Checks whose parity over the error pattern is not that of the syndrome.
+    std::size_t unmet(const std::uint8_t *errors) {
+        std::size_t count = 0;
         for (std::size_t row = 0; row < matrix_.block_rows; ++row) {
             row_parities(matrix_, row, errors, parity_.data());
-            if (std::memcmp(parity_.data(), syndrome_ + row * size_, size_) != 0) {
-                return false;
+            const std::uint8_t *wanted = syndrome_ + row * size_;
+            for (std::size_t k = 0; k < size_; ++k) {
+                count += parity_[k] != wanted[k] ? 1 : 0;
             }
         }
-        return true;
+        return count;
     }
 
 private:
@@ -192,8 +193,8 @@ private:
     const std::uint8_t *syndrome_;
     std::size_t size_;
     float *odds_;
+    float *messages_;
     Kernels kernels_;
-    std::vector<float> messages_;
     std::vector<std::uint8_t> parity_;
     std::vector<float> product_;
     std::vector<float> rotated_;
@@ -228,26 +229,33 @@ void find_syndrome(const QuasiCyclicMatrix &matrix, const std::uint8_t *bits,
 }
 
 DecodeOutcome decode_layered(const QuasiCyclicMatrix &matrix, const std::uint8_t *syndrome,
-                             float *odds, int iteration_limit, InstructionSet set,
-                             std::uint8_t *errors) {
+                             float *odds, float *messages, int iteration_limit, int patience,
+                             InstructionSet set, std::uint8_t *errors) {
     if (!is_available(set)) {
         throw std::invalid_argument("this processor does not have that instruction set");
     }
-    Decoder decoder(matrix, syndrome, odds, kernels_for(set));
+    Decoder decoder(matrix, syndrome, odds, messages, kernels_for(set));
     decoder.decide(errors);
-    if (decoder.has_syndrome(errors)) {
-        return {true, 0};
-    }
-    for (int iteration = 1; iteration <= iteration_limit; ++iteration) {
+    std::size_t unmet = decoder.unmet(errors);
+    std::size_t fewest = unmet;
+    int iteration = 0;
+    int idle = 0;
+    while (unmet != 0 && iteration < iteration_limit && idle < patience) {
         for (std::size_t row = 0; row < matrix.block_rows; ++row) {
             decoder.update_row(row);
         }
+        ++iteration;
         decoder.decide(errors);
-        if (decoder.has_syndrome(errors)) {
-            return {true, iteration};
+        unmet = decoder.unmet(errors);
+        // Fewer by less than a hundredth does not count as going on.
+        if (100 * unmet < 99 * fewest) {
+            fewest = unmet;
+            idle = 0;
+        } else {
+            ++idle;
         }
     }
-    return {false, iteration_limit};
+    return {unmet == 0, iteration};
 }
 
 } // namespace keybeam

@@ -34,12 +34,14 @@ bool is_available(InstructionSet set);
 void find_syndrome(const QuasiCyclicMatrix &matrix, const std::uint8_t *bits,
                    std::uint8_t *syndrome);
 
-// Finds the error pattern (one byte a variable) that has the given syndrome (one byte a check).
-// `odds` holds each variable's odds of being in error, from smallest_odds to largest_odds; it is
-// changed into those that the checks leave. The arithmetic is exactly that of
+// Searches the error pattern (one byte a variable) that has the given syndrome (one byte a check).
+// `odds` holds each variable's odds of being in error, from smallest_odds to largest_odds, and
+// `messages` (one for each entry and lane) what each check last said of its variables, 0 at first;
+// both are changed, and searching can go on from them. It ends early when the checks that are not
+// met have hardly become fewer in `patience` passes. The arithmetic is exactly that of
 // keybeam.distillation.reconciliation.reference_decoder, in IEEE single precision.
 DecodeOutcome decode_layered(const QuasiCyclicMatrix &matrix, const std::uint8_t *syndrome,
-                             float *odds, int iteration_limit, InstructionSet set,
-                             std::uint8_t *errors);
+                             float *odds, float *messages, int iteration_limit, int patience,
+                             InstructionSet set, std::uint8_t *errors);
 
 } // namespace keybeam

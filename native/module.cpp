@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "binary_product.hpp"
+#include "check_graph.hpp"
 #include "layered_decoder.hpp"
 #include "toeplitz.hpp"
 
@@ -13,7 +14,7 @@ namespace nb = nanobind;
 namespace {
 
 using Integers = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Floats = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using State = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Words = nb::ndarray<const std::uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
@@ -68,29 +69,53 @@ find_syndrome(const Integers &row_starts, const Integers &columns, const Integer
 
 nb::tuple decode_layered(const Integers &row_starts, const Integers &columns,
                          const Integers &shifts, int circulant, int block_columns,
-                         const Bytes &syndrome, const Floats &prior_odds, int iteration_limit,
-                         keybeam::InstructionSet set) {
+                         const Bytes &syndrome, const State &odds, const State &messages,
+                         int iteration_limit, int patience, keybeam::InstructionSet set) {
     const keybeam::QuasiCyclicMatrix matrix =
         checked_matrix(row_starts, columns, shifts, circulant, block_columns);
     if (syndrome.shape(0) != matrix.block_rows * matrix.circulant) {
         throw nb::value_error("the syndrome does not have one byte for each check");
     }
     const std::size_t variables = matrix.block_columns * matrix.circulant;
-    if (prior_odds.shape(0) != variables) {
-        throw nb::value_error("the prior odds are not one for each variable");
+    if (odds.shape(0) != variables) {
+        throw nb::value_error("the odds are not one for each variable");
+    }
+    if (messages.shape(0) != columns.shape(0) * matrix.circulant) {
+        throw nb::value_error("the messages are not one for each lane of each entry");
     }
     auto *errors = new std::uint8_t[variables];
     const auto errors_array = owned_array(errors, variables);
-    auto *odds = new float[variables];
-    const auto odds_array = owned_array(odds, variables);
-    std::copy_n(prior_odds.data(), variables, odds);
     keybeam::DecodeOutcome outcome{};
     {
         nb::gil_scoped_release release;
-        outcome = keybeam::decode_layered(matrix, syndrome.data(), odds, iteration_limit, set,
-                                          errors);
+        outcome = keybeam::decode_layered(matrix, syndrome.data(), odds.data(), messages.data(),
+                                          iteration_limit, patience, set, errors);
     }
-    return nb::make_tuple(errors_array, outcome.converged, outcome.iterations, odds_array);
+    return nb::make_tuple(errors_array, outcome.converged, outcome.iterations);
+}
+
+bool all_within(const Integers &values, int low, int high) {
+    return std::all_of(values.data(), values.data() + values.shape(0),
+                       [=](std::int32_t value) { return low <= value && value < high; });
+}
+
+nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>
+find_distances(const Integers &origins, const Integers &targets, const Integers &steps,
+               const Integers &lengths, int circulant, int rows, int row) {
+    const std::size_t edges = origins.shape(0);
+    if (circulant < 1 || row < 0 || row >= rows || targets.shape(0) != edges ||
+        steps.shape(0) != edges || lengths.shape(0) != edges || !all_within(origins, 0, rows) ||
+        !all_within(targets, 0, rows) || !all_within(steps, 0, circulant) ||
+        !all_within(lengths, 1, keybeam::unreachable)) {
+        throw nb::value_error("an edge or the row lies outside of the graph");
+    }
+    const std::size_t checks = static_cast<std::size_t>(rows) * static_cast<std::size_t>(circulant);
+    auto *distances = new std::uint8_t[checks];
+    const auto array = owned_array(distances, checks);
+    keybeam::find_distances({static_cast<std::size_t>(circulant), static_cast<std::size_t>(rows),
+                             edges, origins.data(), targets.data(), steps.data(), lengths.data()},
+                            static_cast<std::size_t>(row), distances);
+    return array;
 }
 
 nb::ndarray<nb::numpy, std::uint64_t, nb::ndim<1>>
@@ -146,9 +171,13 @@ NB_MODULE(_native, module) {
                "Parity of each check.");
     module.def("decode_layered", &decode_layered, nb::arg("row_starts"), nb::arg("columns"),
                nb::arg("shifts"), nb::arg("circulant"), nb::arg("block_columns"),
-               nb::arg("syndrome"), nb::arg("prior_odds"), nb::arg("iteration_limit"),
-               nb::arg("instruction_set"),
-               "Find the error pattern of a syndrome; returns errors, converged, iterations, odds.");
+               nb::arg("syndrome"), nb::arg("odds").noconvert(), nb::arg("messages").noconvert(),
+               nb::arg("iteration_limit"), nb::arg("patience"), nb::arg("instruction_set"),
+               "Search the error pattern of a syndrome; returns errors, converged, iterations.");
+    module.def("find_distances", &find_distances, nb::arg("origins"), nb::arg("targets"),
+               nb::arg("steps"), nb::arg("lengths"), nb::arg("circulant"), nb::arg("rows"),
+               nb::arg("row"),
+               "Length of the shortest path from check 0 of a block row to every check.");
     module.def("middle_product", &middle_product, nb::arg("a"), nb::arg("b"), nb::arg("offset"),
                nb::arg("words"), nb::arg("kernel"),
                "Words offset to offset + words - 1 of a product of polynomials over GF(2).");

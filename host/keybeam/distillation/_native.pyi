@@ -31,10 +31,21 @@ def decode_layered(
     circulant: int,
     block_columns: int,
     syndrome: NDArray[np.uint8],
-    prior_odds: NDArray[np.float32],
+    odds: NDArray[np.float32],
+    messages: NDArray[np.float32],
     iteration_limit: int,
+    patience: int,
     instruction_set: InstructionSet,
-) -> tuple[NDArray[np.uint8], bool, int, NDArray[np.float32]]: ...
+) -> tuple[NDArray[np.uint8], bool, int]: ...
+def find_distances(
+    origins: NDArray[np.int32],
+    targets: NDArray[np.int32],
+    steps: NDArray[np.int32],
+    lengths: NDArray[np.int32],
+    circulant: int,
+    rows: int,
+    row: int,
+) -> NDArray[np.uint8]: ...
 def middle_product(
     a: NDArray[np.uint64], b: NDArray[np.uint64], offset: int, words: int, kernel: ProductKernel
 ) -> NDArray[np.uint64]: ...

@@ -58,7 +58,7 @@ class LdpcCorrection:
 
     def attempt(self) -> NDArray[np.uint8] | None:
         """Decode, then verify."""
-        result = self._decoder.decode(_MODE.iterations)
+        result = self._decoder.decode(_MODE.iterations, _MODE.patience)
         self._converged = result.converged
         verified = result.converged and tag(result.bits, self._key) == self._tag
         return result.bits if verified else None

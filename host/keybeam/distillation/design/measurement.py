@@ -7,8 +7,8 @@ from keybeam.distillation.reconciliation.decoder import decode
 
 __all__ = ["measured_limit"]
 
-_FRAMES = 4
-_RESOLUTION = 0.006
+_RESOLUTION = 0.004
+_STEP = 0.015
 
 
 def _decodes(code: Code, errors: np.ndarray[tuple[int], np.dtype[np.intp]]) -> bool:
@@ -19,7 +19,7 @@ def _decodes(code: Code, errors: np.ndarray[tuple[int], np.dtype[np.intp]]) -> b
 
 
 def _frame_limit(code: Code, generator: np.random.Generator, start: int) -> int:
-    """Errors, set one after another in random places, up to which a frame is decoded."""
+    """Errors, set one after another in random places, where a frame is no longer decoded."""
     order = generator.permutation(code.frame_bits)
     good, bad = 0, 0
     trial = start
@@ -28,11 +28,13 @@ def _frame_limit(code: Code, generator: np.random.Generator, start: int) -> int:
             good = trial
         else:
             bad = trial
-        trial = (good + bad) // 2 if good and bad else round(trial * (1.04 if good else 0.96))
-    return good
+        trial = (
+            (good + bad) // 2 if good and bad else round(trial * (1 + _STEP if good else 1 - _STEP))
+        )
+    return (good + bad) // 2
 
 
-def measured_limit(code: Code, generator: np.random.Generator) -> float:
+def measured_limit(code: Code, generator: np.random.Generator, frames: int) -> float:
     """Mean over frames of the error rate up to which a frame is decoded.
 
     Parameters
@@ -41,9 +43,11 @@ def measured_limit(code: Code, generator: np.random.Generator) -> float:
         The code; its own `limit_qber` is where the search starts.
     generator : numpy.random.Generator
         Source of the errors.
+    frames : int
+        Frames to decode.
     """
     limits: list[int] = []
-    for _ in range(_FRAMES):
+    for _ in range(frames):
         start = round(np.mean(limits)) if limits else round(code.limit_qber * code.frame_bits)
         limits.append(_frame_limit(code, generator, start))
     return float(np.mean(limits)) / code.frame_bits

@@ -1,40 +1,32 @@
 """What the ensembles could do: ``python -m keybeam.distillation.design.thresholds``."""
 
 import click
-import numpy as np
 
-from keybeam.distillation.design.density_evolution import DegreeDistribution, threshold
-from keybeam.distillation.design.plan import CodePlan, code_plans
-from keybeam.distillation.reconciliation.code import limit_of
+from keybeam.distillation.design.degrees import distribution_for
+from keybeam.distillation.design.density_evolution import threshold
+from keybeam.distillation.reconciliation.code import FRAME_FACTORS, code_identifiers, limit_of
 from keybeam.key_length import binary_entropy
 from keybeam.protocol.numbers import PACKET_BITS
-
-__all__ = ["distribution_of"]
-
-
-def distribution_of(plan: CodePlan) -> DegreeDistribution:
-    """Degrees of the edges of a code's ensemble."""
-    columns = np.bincount(plan.degrees)
-    edges = sum(plan.degrees)
-    parts = {int(i): float(i * columns[i] / edges) for i in np.flatnonzero(columns)}
-    return DegreeDistribution(parts, edges / plan.block_rows)
 
 
 @click.command()
 @click.option("--every", default=10, show_default=True, help="Codes from one line to the next.")
 def thresholds(every: int) -> None:
-    """Print f at the threshold of density evolution beside f at the measured limit.
+    """Print f at the threshold of density evolution beside f at the limits of the codes.
 
     \b
     Example:
         python -m keybeam.distillation.design.thresholds --every 20
     """
-    click.echo("| syndrome bits | f of the ensemble | f of the code |\n|---|---|---|")
-    for plan in code_plans()[every // 2 :: every]:
-        rate = plan.syndrome_bits / PACKET_BITS
-        ensemble = rate / binary_entropy(threshold(distribution_of(plan)))
-        code = rate / binary_entropy(limit_of(plan.syndrome_bits))
-        click.echo(f"| {plan.syndrome_bits} | {ensemble:.3f} | {code:.3f} |")
+    lengths = " | ".join(f"{factor * PACKET_BITS // 1000} kbit" for factor in FRAME_FACTORS)
+    click.echo(f"| syndrome rate | f without end | {lengths} |")
+    click.echo("|" + "---|" * (2 + len(FRAME_FACTORS)))
+    columns = [code_identifiers(factor * PACKET_BITS) for factor in FRAME_FACTORS]
+    for codes in list(zip(*columns, strict=True))[every // 2 :: every]:
+        rate = codes[0] / PACKET_BITS
+        rates = [threshold(distribution_for(rate)), *map(limit_of, codes)]
+        cells = " | ".join(f"{rate / binary_entropy(qber):.3f}" for qber in rates)
+        click.echo(f"| {rate:.4f} | {cells} |")
 
 
 if __name__ == "__main__":

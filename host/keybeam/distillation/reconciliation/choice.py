@@ -16,10 +16,15 @@ from keybeam.protocol.numbers import PACKET_BITS
 __all__ = ["choose_code", "frame_error_limit"]
 
 _LIMIT_SPREAD = 0.012
-"""Standard deviation, from frame to frame, of the errors a code can stand, as part of them."""
+"""Standard deviation, from frame to frame, of the errors a code can stand, as part of them.
+
+It is that of frames of one packet, and falls with the root of the length.
+"""
 
 
-def frame_error_limit(estimate: ErrorEstimate, margin: float, doubt: float = 1.0) -> float:
+def frame_error_limit(
+    estimate: ErrorEstimate, margin: float, doubt: float = 1.0, frame_bits: int = PACKET_BITS
+) -> float:
     """Error rate that lies a number of standard deviations above an estimate.
 
     A frame's own errors are binomial around the true rate, and the rate is not exact; also
@@ -33,6 +38,8 @@ def frame_error_limit(estimate: ErrorEstimate, margin: float, doubt: float = 1.0
         Standard deviations to add.
     doubt : float
         Weight of the estimate's own deviation among them.
+    frame_bits : int
+        Bits of the frame.
 
     Returns
     -------
@@ -48,12 +55,15 @@ def frame_error_limit(estimate: ErrorEstimate, margin: float, doubt: float = 1.0
         raise DistillationError(f"an error rate lies between 0 and 0.5, not {rate}")
     if not 0 <= deviation < math.inf:
         raise DistillationError(f"an error rate cannot have the deviation {deviation}")
-    variance = rate * (1 - rate) / PACKET_BITS + (_LIMIT_SPREAD * rate) ** 2
+    variance = rate * (1 - rate) / frame_bits
+    variance += (_LIMIT_SPREAD * rate) ** 2 * PACKET_BITS / frame_bits
     variance += (doubt * deviation) ** 2
     return max(rate + margin * math.sqrt(variance), 0.0)
 
 
-def choose_code(estimate: ErrorEstimate | float, mode: Mode = Mode.EFFICIENT) -> Code:
+def choose_code(
+    estimate: ErrorEstimate | float, mode: Mode = Mode.EFFICIENT, frame_bits: int = PACKET_BITS
+) -> Code:
     """Choose the code that suits a mode.
 
     Where all has to be in one message, it is the one with the shortest syndrome whose limit is
@@ -66,6 +76,8 @@ def choose_code(estimate: ErrorEstimate | float, mode: Mode = Mode.EFFICIENT) ->
         Expected error rate; a number alone is taken as exact.
     mode : Mode
         How the frame is reconciled; `Mode.EFFICIENT` decodes nearly all frames.
+    frame_bits : int
+        Bits of a frame; see `code_identifiers`.
 
     Returns
     -------
@@ -76,12 +88,12 @@ def choose_code(estimate: ErrorEstimate | float, mode: Mode = Mode.EFFICIENT) ->
     NoCodeError
         If the rate is too high for every code.
     DistillationError
-        If it is out of range.
+        If it is out of range, or there are no codes for such frames.
     """
     if not isinstance(estimate, ErrorEstimate):
         estimate = ErrorEstimate(estimate, 0.0)
-    limit = frame_error_limit(estimate, mode.margin, mode.doubt)
-    identifiers = code_identifiers()
+    limit = frame_error_limit(estimate, mode.margin, mode.doubt, frame_bits)
+    identifiers = code_identifiers(frame_bits)
     if limit > limit_of(identifiers[-1]):
         raise NoCodeError(
             f"no reconciliation code for an error rate of {estimate.rate:.2%}: "

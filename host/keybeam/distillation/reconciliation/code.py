@@ -1,7 +1,8 @@
 """The codes of the package: one parity-check matrix for each length of syndrome.
 
 The matrices lie in ``keybeam/distillation/codes``, with ``catalogue.json`` naming
-their properties; ``python -m keybeam.distillation.design`` writes both.
+their properties; ``python -m keybeam.distillation.design`` writes both. Those for longer
+frames are made of them (`QuasiCyclicMatrix.lifted`).
 """
 
 import hashlib
@@ -18,11 +19,25 @@ from keybeam.distillation import _native
 from keybeam.distillation.bits import require_bits
 from keybeam.distillation.errors import DistillationError
 from keybeam.distillation.reconciliation.matrix import QuasiCyclicMatrix
+from keybeam.protocol.numbers import PACKET_BITS
 
-__all__ = ["CATALOGUE_NAME", "Code", "code_by_identifier", "code_identifiers", "matrix_fingerprint"]
+__all__ = [
+    "CATALOGUE_NAME",
+    "FRAME_FACTORS",
+    "Code",
+    "code_by_identifier",
+    "code_identifiers",
+    "matrix_fingerprint",
+]
 
 CATALOGUE_NAME = "catalogue.json"
 """The file that lists the codes."""
+
+FRAME_FACTORS = (1, 5, 10)
+"""Lengths of a frame, in packets."""
+
+_FACTOR_STEP = 1_000_000
+"""What the identifier grows by for each packet of a longer frame."""
 
 _FOLDER = resources.files("keybeam.distillation") / "codes"
 
@@ -42,7 +57,8 @@ class Code:
     Attributes
     ----------
     identifier : int
-        Number of the code in messages; it equals the number of syndrome bits.
+        Number of the code in messages. For a frame of one packet it equals the number of
+        syndrome bits; for one of n packets it is n·1 000 000 and the n-th part of them.
     limit_qber : float
         Error rate of a frame at which half the frames fail; a few per cent below, few do.
     fingerprint : str
@@ -101,14 +117,42 @@ def _catalogue() -> dict[int, dict[str, Any]]:
     return {entry["syndrome_bits"]: entry for entry in entries}
 
 
-def code_identifiers() -> list[int]:
-    """List the identifiers of all codes, from the shortest syndrome to the longest."""
-    return sorted(_catalogue())
+def code_identifiers(frame_bits: int = PACKET_BITS) -> list[int]:
+    """List the identifiers of all codes, from the shortest syndrome to the longest.
+
+    Parameters
+    ----------
+    frame_bits : int
+        Bits of a frame: 1, 5 or 10 packets.
+
+    Raises
+    ------
+    DistillationError
+        If there are no codes for such frames.
+    """
+    factor, rest = divmod(frame_bits, PACKET_BITS)
+    if rest or factor not in FRAME_FACTORS:
+        lengths = ", ".join(str(PACKET_BITS * factor) for factor in FRAME_FACTORS)
+        raise DistillationError(f"there are codes for frames of {lengths} bits, not {frame_bits}")
+    offset = factor * _FACTOR_STEP if factor > 1 else 0
+    return [offset + syndrome_bits for syndrome_bits in sorted(_catalogue())]
+
+
+def _entry(identifier: int) -> tuple[dict[str, Any], int]:
+    """Line of the catalogue, and packets of a frame, of a code."""
+    factor, syndrome_bits = divmod(identifier, _FACTOR_STEP)
+    entry = _catalogue().get(syndrome_bits)
+    if entry is None or factor == 1 or (factor or 1) not in FRAME_FACTORS:
+        raise DistillationError(
+            f"there is no reconciliation code {identifier}: both ends need the same version"
+        )
+    return entry, factor or 1
 
 
 def limit_of(identifier: int) -> float:
     """Look up the `limit_qber` of a code without loading its matrix."""
-    return float(_catalogue()[identifier]["limit_qber"])
+    entry, factor = _entry(identifier)
+    return float(entry["limit_qber"][FRAME_FACTORS.index(factor)])
 
 
 @cache
@@ -120,12 +164,8 @@ def code_by_identifier(identifier: int) -> Code:
     DistillationError
         If there is no such code, or its file does not hold the matrix of the catalogue.
     """
-    entry = _catalogue().get(identifier)
-    if entry is None:
-        raise DistillationError(
-            f"there is no reconciliation code {identifier}: both ends need the same version"
-        )
-    file = _FOLDER / f"{identifier}.npz"
+    entry, factor = _entry(identifier)
+    file = _FOLDER / f"{entry['syndrome_bits']}.npz"
     with file.open("rb") as stream, np.load(stream) as arrays:
         matrix = QuasiCyclicMatrix(
             circulant=int(entry["circulant"]),
@@ -137,4 +177,7 @@ def code_by_identifier(identifier: int) -> Code:
     fingerprint = matrix_fingerprint(matrix)
     if fingerprint != entry["fingerprint"]:
         raise DistillationError(f"the file of code {identifier} is damaged: {file}")
-    return Code(identifier, float(entry["limit_qber"]), fingerprint, matrix)
+    if factor > 1:
+        matrix = matrix.lifted(factor)
+        fingerprint = matrix_fingerprint(matrix)
+    return Code(identifier, limit_of(identifier), fingerprint, matrix)

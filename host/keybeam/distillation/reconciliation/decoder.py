@@ -11,10 +11,20 @@ from keybeam.distillation.bits import require_bits
 from keybeam.distillation.errors import DistillationError
 from keybeam.distillation.reconciliation.code import Code
 
-__all__ = ["ITERATION_LIMIT", "DecodeResult", "FrameDecoder", "decode", "instruction_sets"]
+__all__ = [
+    "ITERATION_LIMIT",
+    "PATIENCE",
+    "DecodeResult",
+    "FrameDecoder",
+    "decode",
+    "instruction_sets",
+]
 
-ITERATION_LIMIT = 100
+ITERATION_LIMIT = 200
 """Passes after which decoding is given up."""
+
+PATIENCE = 20
+"""Passes without progress after which decoding is given up."""
 
 _CERTAIN = np.float32(2.0**80)
 """Odds of a bit that the other end has told."""
@@ -55,7 +65,7 @@ class FrameDecoder:
     """Finds the other end's frame from its syndrome, and from single bits where that fails.
 
     Bits whose value the decoder could not tell are the ones worth asking for: the other end
-    tells them, and decoding begins again with them known (E. O. Kiktenko et al., "Symmetric
+    tells them, and decoding goes on with them known (E. O. Kiktenko et al., "Symmetric
     blind information reconciliation for quantum key distribution", Phys. Rev. Applied 8
     (2017) 044017).
 
@@ -81,21 +91,34 @@ class FrameDecoder:
         self._pattern = other ^ code.syndrome(self._own)
         # The errors that the code just stands: frames with fewer are decoded anyway.
         prior = code.limit_qber
-        self._prior = np.full(code.frame_bits, prior / (1 - prior), np.float32)
-        self._odds = self._prior
+        self._odds = np.full(code.frame_bits, prior / (1 - prior), np.float32)
+        self._messages = np.zeros(code.matrix.columns.size * code.matrix.circulant, np.float32)
+        self._told = np.zeros(code.frame_bits, np.bool_)
 
-    def decode(self, iteration_limit: int = ITERATION_LIMIT) -> DecodeResult:
-        """Try to find the frame, in at most so many passes."""
+    def decode(
+        self, iteration_limit: int = ITERATION_LIMIT, patience: int = PATIENCE
+    ) -> DecodeResult:
+        """Try to find the frame, from where the last try ended.
+
+        Parameters
+        ----------
+        iteration_limit : int
+            Most passes.
+        patience : int
+            Passes in which at least a hundredth of the unmet checks has to be met.
+        """
         matrix = self._code.matrix
-        errors, converged, iterations, self._odds = _native.decode_layered(
+        errors, converged, iterations = _native.decode_layered(
             matrix.row_starts,
             matrix.columns,
             matrix.shifts,
             matrix.circulant,
             matrix.block_columns,
             self._pattern,
-            self._prior,
+            self._odds,
+            self._messages,
             iteration_limit,
+            patience,
             _FASTEST,
         )
         if not converged:
@@ -118,7 +141,7 @@ class FrameDecoder:
         if count < 0:
             raise DistillationError(f"{count} doubtful bits cannot be asked for")
         doubt = np.abs(np.log(self._odds))
-        doubt[self._told()] = np.inf
+        doubt[self._told] = np.inf
         count = min(count, int(np.count_nonzero(np.isfinite(doubt))))
         if not count:
             return np.zeros(0, np.uint32)
@@ -144,11 +167,8 @@ class FrameDecoder:
         if places.size and int(places.max()) >= self._code.frame_bits:
             raise DistillationError(f"a told bit lies beyond {self._code.frame_bits} bits")
         wrong = told != self._own[places]
-        self._prior[places] = np.where(wrong, _CERTAIN, 1 / _CERTAIN)
-
-    def _told(self) -> NDArray[np.bool_]:
-        told: NDArray[np.bool_] = (self._prior >= _CERTAIN) | (self._prior <= 1 / _CERTAIN)
-        return told
+        self._odds[places] = np.where(wrong, _CERTAIN, 1 / _CERTAIN)
+        self._told[places] = True
 
 
 def decode(

@@ -1,5 +1,7 @@
 """Parity-check matrices made of circulants."""
 
+import dataclasses
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +59,24 @@ class QuasiCyclicMatrix:
             self.columns[entries, None].astype(np.intp) * self.circulant + places
         )
         return variables
+
+    def lifted(self, factor: int) -> "QuasiCyclicMatrix":
+        """Matrix for a frame that is `factor` times as long.
+
+        Every circulant becomes `factor` times as large and its shift keeps its remainder by the
+        old size, so that no cycle becomes shorter. The quotients are pseudo-random, but fixed:
+        bytes of SHAKE-128 over the entries.
+
+        Parameters
+        ----------
+        factor : int
+            1 to 256.
+        """
+        entries = np.stack([self.columns, self.shifts]).astype("<i4").tobytes()
+        digest = hashlib.shake_128(entries).digest(4 * self.columns.size)
+        turns = (np.frombuffer(digest, "<u4") % factor).astype(np.int32)
+        shifts = self.shifts + np.int32(self.circulant) * turns
+        return dataclasses.replace(self, circulant=self.circulant * factor, shifts=shifts)
 
     def syndrome(self, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Parity of each check.

@@ -19,6 +19,7 @@ class _Settings:
     margin: float
     doubt: float
     iterations: int
+    patience: int
     rounds: int
 
 
@@ -37,12 +38,14 @@ class Mode(Enum):
         what they make up for is limited.
     iterations : int
         Passes of the decoder before it gives up, or asks.
+    patience : int
+        The same, of passes without progress.
     rounds : int
         Most times that bits may be asked for.
     """
 
-    EFFICIENT = _Settings(margin=2.4, doubt=1.0, iterations=100, rounds=0)
-    INTERACTIVE = _Settings(margin=-1.0, doubt=0.0, iterations=50, rounds=6)
+    EFFICIENT = _Settings(margin=2.4, doubt=1.0, iterations=200, patience=20, rounds=0)
+    INTERACTIVE = _Settings(margin=-1.0, doubt=0.0, iterations=60, patience=6, rounds=6)
 
     @property
     def margin(self) -> float:
@@ -60,19 +63,24 @@ class Mode(Enum):
         return self.value.iterations
 
     @property
+    def patience(self) -> int:
+        """See the class."""
+        return self.value.patience
+
+    @property
     def rounds(self) -> int:
         """See the class."""
         return self.value.rounds
 
 
-_FIRST_PART = 0.012
+_FIRST_PART = 0.01
 _GROWTH = 1.5
 
 
 def wanted_bits(code: Code, round_number: int) -> int:
-    """Bits to ask for in a round, which counts from 0: 1.2 % of the syndrome, then half more each.
+    """Bits to ask for in a round, which counts from 0: 1 % of the syndrome, then half more each.
 
-    Six rounds together are at most a quarter of the syndrome.
+    Six rounds together are at most a fifth of the syndrome.
     """
     return int(_FIRST_PART * _GROWTH**round_number * code.syndrome_bits) // 8 * 8
 
@@ -126,7 +134,7 @@ def reconcile(
     decoder = FrameDecoder(code, bits, syndrome)
     leak_bits, iterations = code.syndrome_bits, 0
     for round_number in range(mode.rounds + 1):
-        result = decoder.decode(mode.iterations)
+        result = decoder.decode(mode.iterations, mode.patience)
         iterations += result.iterations
         if result.converged or round_number == mode.rounds:
             break

@@ -47,10 +47,12 @@ def _update_row(
 def decode_layered(
     matrix: QuasiCyclicMatrix,
     syndrome: NDArray[np.uint8],
-    prior_odds: NDArray[np.float32],
+    odds: NDArray[np.float32],
+    messages: NDArray[np.float32],
     iteration_limit: int,
-) -> tuple[NDArray[np.uint8], bool, int, NDArray[np.float32]]:
-    """Find the error pattern that has a syndrome.
+    patience: int,
+) -> tuple[NDArray[np.uint8], bool, int]:
+    """Search the error pattern that has a syndrome.
 
     Parameters
     ----------
@@ -58,10 +60,16 @@ def decode_layered(
         The parity-check matrix.
     syndrome : ndarray of uint8, shape (checks,)
         Parity of each check over the error pattern.
-    prior_odds : ndarray of float32, shape (variables,)
-        Odds of each variable to be in error, 2^-80 to 2^80.
+    odds : ndarray of float32, shape (variables,)
+        Odds of each variable to be in error, 2^-80 to 2^80. They are changed in place, and the
+        next search can go on from them.
+    messages : ndarray of float32, shape (entries * circulant,)
+        What each check last said of its variables, in the order of the entries; 0 at first.
+        Changed in place.
     iteration_limit : int
         Most passes over all rows.
+    patience : int
+        Passes in which the unmet checks have to become fewer by a hundredth.
 
     Returns
     -------
@@ -71,19 +79,22 @@ def decode_layered(
         Whether it has the syndrome.
     iterations : int
         Passes made.
-    odds : ndarray of float32, shape (variables,)
-        Odds of each variable after the last pass.
     """
     rows = [matrix.row_variables(row) for row in range(matrix.block_rows)]
-    messages = [np.zeros(variables.shape, np.float32) for variables in rows]
+    by_entry = messages.reshape(-1, matrix.circulant)
+    row_messages = np.split(by_entry, matrix.row_starts[1:-1])
     signs = np.float32(1) - np.float32(2) * syndrome.astype(np.float32)
     signs = signs.reshape(matrix.block_rows, matrix.circulant)
-    odds = prior_odds.copy()
-    for iteration in range(iteration_limit + 1):
+    fewest, iteration, idle = None, 0, 0
+    while True:
         errors = (odds > _ONE).astype(np.uint8)
-        if np.array_equal(matrix.syndrome(errors), syndrome):
-            return errors, True, iteration, odds
-        if iteration < iteration_limit:
-            for row, variables in enumerate(rows):
-                _update_row(odds, messages[row], variables, signs[row])
-    return errors, False, iteration_limit, odds
+        unmet = int(np.count_nonzero(matrix.syndrome(errors) != syndrome))
+        if fewest is None or 100 * unmet < 99 * fewest:
+            fewest, idle = unmet, 0
+        else:
+            idle += 1
+        if unmet == 0 or iteration >= iteration_limit or idle >= patience:
+            return errors, unmet == 0, iteration
+        for row, variables in enumerate(rows):
+            _update_row(odds, row_messages[row], variables, signs[row])
+        iteration += 1
