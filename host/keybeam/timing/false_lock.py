@@ -45,8 +45,8 @@ class SyncStatistics:
     loss_hz : float
         Times a second that so many words are missed in a row that the lock is given up.
     restart_frames : int
-        Most frames from the last word of a transmitter that starts anew, with its words in other places,
-        until lock to the new ones, if all of these are found: what a long flywheel costs.
+        Most frames from the last word of a transmitter that starts anew, with its words in other
+        places, until lock to the new ones, if all of these are found: what a long flywheel costs.
     """
 
     candidates_hz: float
