@@ -28,7 +28,8 @@ test: $(READY) ## set up, then run every test
 bench: $(READY) ## measure the distillation, beside what is aimed at
 	$(BIN)/python benchmarks/distillation.py
 
-faults: $(READY) ## break the link of the co-simulated boards, and account for all that is lost
+faults: $(READY) ## break the line and the link of the co-simulated boards, and account for all that is lost
+	$(BIN)/python -m keybeam_sim.line_faults
 	$(BIN)/python -m keybeam_sim.fault_campaign
 
 lint: $(READY) ## formatter, linter and type checker

@@ -4,6 +4,7 @@ Each is put on the line of a compiled receiver, and what was lost is held agains
 told of it. Prints a Markdown table.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -246,8 +247,13 @@ def _judge(found: dict[str, NDArray[np.int_]], payloads: list[bytes]) -> FaultRe
 @click.command()
 @click.option("--seed", default=1, show_default=True, help="Seed of payloads and noise.")
 def main(seed: int) -> None:
-    """Print what each fault did, as a Markdown table."""
-    campaign = LineCampaign()
+    """Print what each fault of the line did, as a Markdown table; status 1 if a loss has no mark.
+
+    \b
+    Example:
+        python -m keybeam_sim.line_faults --seed 2
+    """
+    campaign, sound = LineCampaign(), True
     click.echo(
         "| fault | frames | delivered | lost without a mark | false payloads | flywheel "
         "| bad headers | bad frames | locks lost | signal lost |"
@@ -260,6 +266,9 @@ def main(seed: int) -> None:
             f"{report.false_payloads} | {report.flywheel} | {report.headers_bad} | {report.bad} | "
             f"{report.locks_lost} | {report.signal_lost} |"
         )
+        sound &= report.unmarked == report.false_payloads == 0 and report.counted
+    click.echo(f"\n{'All loss was marked' if sound else 'Not all loss was marked'}.")
+    sys.exit(0 if sound else 1)
 
 
 if __name__ == "__main__":

@@ -22,22 +22,23 @@ from keybeam.options import FiniteFloat, NewFile, as_json, port_option
 from keybeam.output import print_json
 from keybeam.protocol.identity import Role
 from keybeam.protocol.numbers import SLOT_PS
-from keybeam.protocol.records import CHANNEL_BITS, FINE_PS, Channel
+from keybeam.protocol.records import CHANNEL_BITS, FINE_PS
 from keybeam.tags.capture import CaptureWriter
 from keybeam.tags.clocks import capture_clock
 from keybeam.tags.correlation import correlate_capture
+from keybeam.tags.options import CAPTURE_FILE, channel_number, html_option, show, write_page
 from keybeam.tags.phases import PhaseReference, phase_histogram
-from keybeam.tags.plots import Plot, Series, html_page, text_plot
+from keybeam.tags.plots import Plot, Series, text_plot
 from keybeam.tags.ptu import export_ptu, import_ptu
 from keybeam.tags.rates import RateCounter, capture_rates
 from keybeam.tags.recording import board_metadata, decoded_stream
 from keybeam.tags.recording import record as record_stream
 from keybeam.tags.summary import CaptureSummary, channel_name, summarise_capture
+from keybeam.tags.sync_command import sync
 from keybeam.timing import ClockState, RecordDecoder
 
 __all__ = ["tags"]
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NEW_FILE = NewFile()
 
 
@@ -159,7 +160,7 @@ def record(
 
 
 @tags.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=CAPTURE_FILE)
 @as_json
 def info(file: Path, as_json: bool) -> None:
     """Check a capture from end to end and tell what it holds.
@@ -199,37 +200,8 @@ def _show_summary(file: Path, summary: CaptureSummary, as_json: bool) -> None:
     Console().print(table)
 
 
-_html = click.option(
-    "--html", type=_NEW_FILE, help="Write a page with the plot, which needs no network."
-)
-
-
-def _channel(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
-    """Find the number of a channel by its name or its number."""
-    names = {channel.name: int(channel) for channel in Channel}
-    if value.upper() in names:
-        return names[value.upper()]
-    if value.isdecimal() and int(value) < 1 << CHANNEL_BITS:
-        return int(value)
-    raise click.BadParameter(f"{value!r} is no channel: give {', '.join(names)}, or 0 to 63")
-
-
-def _show(plot: Plot, facts: dict[str, str], html: Path | None) -> None:
-    """Print a plot and its facts, and write the page if it is wanted."""
-    console = Console()
-    click.echo(text_plot(plot, min(console.width, 120)))
-    for name, value in facts.items():
-        click.echo(f"{name}: {value}")
-    _write_page(plot, facts, html)
-
-
-def _write_page(plot: Plot, facts: dict[str, str], html: Path | None) -> None:
-    if html is not None:
-        html.write_text(html_page(plot, facts), "utf-8")
-
-
 @tags.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=CAPTURE_FILE)
 @click.option(
     "--against",
     type=click.Choice([reference.value for reference in PhaseReference]),
@@ -247,7 +219,7 @@ def _write_page(plot: Plot, facts: dict[str, str], html: Path | None) -> None:
     show_default=True,
     help="Picoseconds to take off each time.",
 )
-@_html
+@html_option
 @as_json
 def histogram(
     file: Path, against: str, bins: int, delay: float, html: Path | None, as_json: bool
@@ -279,9 +251,9 @@ def histogram(
         for channel, counts in found.counts.items()
     }
     if not as_json:
-        _show(plot, facts, html)
+        show(plot, facts, html)
         return
-    _write_page(plot, facts, html)
+    write_page(plot, facts, html)
     channels = {
         channel_name(channel): {
             "counts": counts.tolist(),
@@ -295,7 +267,7 @@ def histogram(
 
 
 @tags.command()
-@click.argument("file", type=_FILE, required=False)
+@click.argument("file", type=CAPTURE_FILE, required=False)
 @port_option(Role.RECEIVER, required=False)
 @click.option(
     "--interval",
@@ -323,7 +295,7 @@ def histogram(
     show_default=True,
     help="Seconds without any record that end watching a board.",
 )
-@_html
+@html_option
 @as_json
 def rates(
     file: Path | None,
@@ -358,9 +330,9 @@ def rates(
         for channel, values in found.items()
     }
     if not as_json:
-        _show(plot, facts, html)
+        show(plot, facts, html)
         return
-    _write_page(plot, facts, html)
+    write_page(plot, facts, html)
     series = {channel_name(channel): values.tolist() for channel, values in found.items()}
     print_json({"interval_s": interval, "times_s": times.tolist(), "rates": series})
 
@@ -402,11 +374,11 @@ def _watch(
 
 
 @tags.command()
-@click.argument("file", type=_FILE)
-@click.option("--first", callback=_channel, default="H", show_default=True, help="Channel.")
+@click.argument("file", type=CAPTURE_FILE)
+@click.option("--first", callback=channel_number, default="H", show_default=True, help="Channel.")
 @click.option(
     "--second",
-    callback=_channel,
+    callback=channel_number,
     default="V",
     show_default=True,
     help="Channel; it clicks later at positive lags. It may be the first one.",
@@ -434,7 +406,7 @@ def _watch(
     show_default=True,
     help="Seconds after which the rates for normalisation are taken anew.",
 )
-@_html
+@html_option
 @as_json
 def g2(
     file: Path,
@@ -473,9 +445,9 @@ def g2(
         "time": f"{found.live_s:.6f} s without loss",
     }
     if not as_json:
-        _show(plot, facts, html)
+        show(plot, facts, html)
         return
-    _write_page(plot, facts, html)
+    write_page(plot, facts, html)
     print_json(
         {
             "first": channel_name(first),
@@ -491,7 +463,7 @@ def g2(
 
 
 @tags.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=CAPTURE_FILE)
 @click.option(
     "--window",
     type=FiniteFloat(min=1e-3),
@@ -499,7 +471,7 @@ def g2(
     show_default=True,
     help="Seconds of sync words for each state.",
 )
-@_html
+@html_option
 @as_json
 def clock(file: Path, window: float, html: Path | None, as_json: bool) -> None:
     """Show the transmitter's clock in a capture: offset, rate and drift, with their errors.
@@ -530,11 +502,11 @@ def clock(file: Path, window: float, html: Path | None, as_json: bool) -> None:
         f"{1e6 * last.rate_error:.6f} ppm, drift {1e6 * last.drift:+.4f} ± "
         f"{1e6 * last.drift_error:.4f} ppm/s",
     }
-    _write_page(plot, facts, html)
+    write_page(plot, facts, html)
     if as_json:
         print_json({"states": [_clock_row(state) for state in states]})
     else:
-        _show(plot, facts, None)
+        show(plot, facts, None)
 
 
 def _seconds(state: ClockState) -> float:
@@ -549,7 +521,7 @@ def _clock_row(state: ClockState) -> dict[str, int | float]:
 
 
 @tags.command()
-@click.argument("source", type=_FILE)
+@click.argument("source", type=CAPTURE_FILE)
 @click.argument("target", type=_NEW_FILE)
 @click.option("--force", is_flag=True, help="Replace TARGET if it exists.")
 @as_json
@@ -573,3 +545,6 @@ def convert(source: Path, target: Path, force: bool, as_json: bool) -> None:
         print_json({"target": str(target), "events": count})
     else:
         click.echo(f"{target}: {count:,} events")
+
+
+tags.add_command(sync)
