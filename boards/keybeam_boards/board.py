@@ -143,6 +143,8 @@ class Board:
     A class attribute without a value must be given by each board.
     """
 
+    toolchain_name: ClassVar[str] = "Trellis"
+    """Toolchain of the part, by Amaranth's name."""
     title: ClassVar[str]
     """Name of the board in full, with its part."""
     headers: ClassVar[tuple[Header, ...]] = ()
@@ -183,7 +185,7 @@ class Board:
 
     def __init__(self, lanes: int | None = None, **options) -> None:
         self.transmitter_lanes = self.lane_choice.start if lanes is None else lanes
-        super().__init__(toolchain="Trellis", **options)
+        super().__init__(toolchain=self.toolchain_name, **options)
 
     @property
     def roles(self) -> tuple[Role, ...]:

@@ -57,13 +57,17 @@ def boards(as_json: bool, folder: Path | None) -> None:
 
 
 def _rows(board: BoardCapabilities) -> list[tuple[str, ...]]:
-    head, links = (board.board, f"{board.device} -{board.speed}"), ", ".join(board.links)
+    head, links = (board.board, _part(board)), ", ".join(board.links)
     if not board.roles:
         return [(*head, "none", board.no_role, "", "", "", links)]
     return [
         (*head, name, _rates(role), _lanes(role), _serdes(board, role), _log(role), links)
         for name, role in board.roles.items()
     ]
+
+
+def _part(board: BoardCapabilities) -> str:
+    return board.device if board.speed is None else f"{board.device} -{board.speed}"
 
 
 def _rates(role: RoleCapabilities) -> str:

@@ -50,8 +50,8 @@ class BoardCapabilities:
     """Its name in full."""
     device: str
     """Its part."""
-    speed: str
-    """Speed grade of the part."""
+    speed: str | None
+    """Speed grade of the part; None if it comes in one only."""
     roles: dict[str, RoleCapabilities]
     """By the name of the role; empty if it can be no terminal."""
     no_role: str

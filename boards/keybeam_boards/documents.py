@@ -62,8 +62,9 @@ def board_page(name: str) -> str:
         "This page is generated from the board's definition "
         f"(`boards/keybeam_boards/platforms/{name}.py`): `make docs` writes it again.",
         "",
-        f"`--board {name}`; part {able.device}, speed grade −{able.speed}; link to the host: "
-        f"{', '.join(able.links)}; SERDES lane: {able.serdes or 'none'}.",
+        f"`--board {name}`; part {able.device}"
+        + (f", speed grade −{able.speed}" if able.speed else "")
+        + f"; link to the host: {', '.join(able.links)}; SERDES lane: {able.serdes or 'none'}.",
     ]
     if not able.roles:
         lines += ["", f"It can be no terminal: {able.no_role}."]

@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -103,3 +104,10 @@ def test_pages_are_written_for_every_board(tmp_path):
     assert "those of 625 MHz are not, and are for the lab only" in page
     assert "| lane 1 | out | J1, J2: GP above (+), GN below (−) | 14- | U17 | LVCMOS33 |" in page
     assert "It can be no terminal" in (tmp_path / "versa_ecp5_5g.md").read_text()
+
+
+def test_the_pages_of_the_documentation_are_those(tmp_path):
+    run("--write-docs", str(tmp_path))
+    documents = Path(__file__).parents[2] / "docs" / "boards"
+    for path in tmp_path.iterdir():
+        assert (documents / path.name).read_text() == path.read_text(), "make docs"

@@ -8,9 +8,13 @@ import pytest
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Elaboratable, Module, Mux, Signal
 from amaranth.lib import io
 
-from keybeam_boards.delay_lines import delay_line_violations, substitute_delay_cells
-from keybeam_boards.ecp5_5g_evn import Ecp55GEvnPlatform
+from keybeam_boards.delay_lines import (
+    delay_line_results,
+    delay_line_violations,
+    substitute_delay_cells,
+)
 from keybeam_boards.netlist import plain_names
+from keybeam_boards.platforms.ecp5_5g_evn import Ecp55GEvnPlatform
 from keybeam_boards.toolchain import Step, run_step
 from keybeam_gateware.primitives.ecp5 import SUBSTITUTES, DelayLine, RingPulser
 
@@ -36,7 +40,7 @@ class TwoLines(Elaboratable):
         m.d.comb += pulser.enable.eq(calibrate)
         taps = []
         for name, row in (("good", GOOD_ROW), ("bad", BAD_ROW)):
-            m.submodules[name] = line = DelayLine(SLICES, column=COLUMN, row=row)
+            m.submodules[f"delay_line_{name}"] = line = DelayLine(SLICES, column=COLUMN, row=row)
             m.d.comb += line.line.eq(Mux(calibrate, pulser.pulse, pad.i))
             taps.append(line.taps)
         parity = Signal()
@@ -91,6 +95,17 @@ def test_a_displaced_flip_flop_is_found_and_nothing_else(routed):
     assert all("bad" in sentence for sentence in sentences)
     assert f"{DISPLACED} is at X{COLUMN + 8}" in sentences[0]
     assert "tap_9 goes to no cell of the line" in sentences[1]
+
+
+def test_the_report_says_where_each_line_is(routed):
+    bad, good = delay_line_results(*routed, delay_line_violations(*routed))
+    assert (bad.name, bad.row, bad.as_asked) == ("bad", BAD_ROW, False)
+    assert (good.name, good.row, good.as_asked) == ("good", GOOD_ROW, True)
+    # Two half slices for the entry, two for each slice with taps, four slices a column; and a
+    # flip-flop for each tap.
+    assert good.columns == (COLUMN, COLUMN + SLICES // 4)
+    assert good.cells == 2 + 2 * 2 * SLICES
+    assert bad.columns == (COLUMN, COLUMN + 8)
 
 
 def good(routed):

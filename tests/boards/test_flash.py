@@ -111,6 +111,7 @@ NAMES = {
     "ecpix5": "ecpix5",
     "ulx3s": "ulx3s",
     "colorlight": "colorlight_5a75b",
+    "ice40_generic": "icebreaker",
 }
 """Boards that openFPGALoader 0.10 lists (``openFPGALoader --list-boards``), and ours."""
 
