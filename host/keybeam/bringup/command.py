@@ -21,7 +21,7 @@ from keybeam.bringup.plan import REAL, SIMULATED, Plan
 from keybeam.bringup.recording import Recording, RecordingHead, read_recording
 from keybeam.bringup.run import BringUpResult, judge, measure
 from keybeam.bringup.steps import STEPS
-from keybeam.device import FoundPort, HostClock, SimulatedClock, find_ports, port_at
+from keybeam.device import DeviceError, FoundPort, HostClock, SimulatedClock, find_ports, port_at
 from keybeam.options import as_json
 from keybeam.output import print_json
 from keybeam.protocol.identity import Role
@@ -191,7 +191,12 @@ def _run(
     assert receiver is not None
     clock = HostClock() if receiver.clock is None else SimulatedClock(Path(receiver.clock))
     wait = _ask if ask else lambda _: None
-    with closing(Bench.open(transmitter, receiver, plan, clock, tell, wait)) as bench:
+    try:
+        bench = Bench.open(transmitter, receiver, plan, clock, tell, wait)
+    except DeviceError as error:
+        recording.fail(steps[0], str(error))
+        return head, {steps[0]: str(error)}
+    with closing(bench):
         return head, measure(bench, recording, steps, lambda title, _: tell(title))
 
 
