@@ -176,9 +176,11 @@ def measure_laser(rig: Rig, *, points: int = 12) -> LaserOutcome:
         rig.tell("sweeping the current", (step + 1) / _CURRENTS)
     line = fit_threshold(currents, powers)
 
-    rig.trigger.set_level_v(level)
     scope = rig.station.get("oscilloscope", Oscilloscope)
     biases = [float(x) for x in line.threshold * np.linspace(_LEAST_PART, _MOST_PART, points)]
+    # Triggers come on top of the bias: down with it first.
+    rig.laser.set_current_a(biases[0])
+    rig.trigger.set_level_v(level)
     trains: list[PulseTrain | None] = []
     for step, bias in enumerate(biases):
         rig.laser.set_current_a(bias)
