@@ -80,8 +80,8 @@ def sweep(
             --decoy-errors 1878
         keybeam sweep --vary mode=interactive,efficient --show secret_bits \\
             pipeline pass.h5 --symbols symbols.h5 --workers 0
-        keybeam sweep --scheduler tcp://10.0.0.1:8786 --vary seed=1,2,3 --vary out=/tmp/{seed} \\
-            pass --duration 60
+        keybeam sweep --scheduler tcp://10.0.0.1:8786 --vary seed=1,2,3 \\
+            pass --duration 60 --seed {seed} --out /tmp/pass-{seed}
     """
     points = grid(axes, words)
     found = _run(points, scheduler, processes)
