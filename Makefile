@@ -27,6 +27,7 @@ test: $(READY) ## set up, then run every test
 
 bench: $(READY) ## measure the distillation, beside what is aimed at
 	$(BIN)/python benchmarks/distillation.py
+	$(BIN)/python benchmarks/kernels.py
 
 faults: $(READY) ## break the line and the link of the co-simulated boards, and account for all that is lost
 	$(BIN)/python -m keybeam_sim.line_faults

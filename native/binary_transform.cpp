@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
-#include <new>
 #include <stdexcept>
 #include <vector>
 
+#include "aligned_buffer.hpp"
 #include "binary_field.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -44,17 +43,6 @@ struct Values {
     __m512i low;
     __m512i high;
 };
-
-struct Free {
-    void operator()(void *memory) const { ::operator delete(memory, std::align_val_t{64}); }
-};
-
-template <typename T> using Aligned = std::unique_ptr<T[], Free>;
-
-template <typename T> Aligned<T> aligned(std::size_t count) {
-    return Aligned<T>(
-        static_cast<T *>(::operator new(count * sizeof(T), std::align_val_t{64})));
-}
 
 KEYBEAM_TARGET inline void add_to(Values &sum, const Values &term) {
     sum.low = _mm512_xor_si512(sum.low, term.low);
@@ -279,17 +267,17 @@ public:
     // Block k begins at word `start` + k blocks; there are zeros where the polynomial has no words.
     KEYBEAM_TARGET Spectrum(const BinaryField &field, const Word *words, std::size_t count,
                             std::ptrdiff_t start, std::size_t blocks, std::size_t log)
-        : blocks_(blocks), values_(aligned<Values>(blocks << log)) {
+        : blocks_(blocks), values_(blocks << log) {
         const std::size_t size = std::size_t{1} << log;
-        const auto block = aligned<Values>(size);
-        const auto chunks = aligned<Word>(group * chunk_words);
+        AlignedBuffer<Values> block(size);
+        AlignedBuffer<Word> chunks(group * chunk_words);
         for (std::size_t k = 0; k < blocks; ++k) {
             for (std::size_t i = 0; i < size / 2; i += group) {
                 const std::ptrdiff_t first =
                     start + static_cast<std::ptrdiff_t>((k * size / 2 + i) * chunk_words);
-                evaluate(field, window(words, count, first, chunks.get()), block.get() + i);
+                evaluate(field, window(words, count, first, chunks.data()), block.data() + i);
             }
-            transform(field, block.get(), log);
+            transform(field, block.data(), log);
             for (std::size_t i = 0; i < size; i += together) {
                 std::copy_n(&block[i], together, &values_[i * blocks + k * together]);
             }
@@ -300,7 +288,7 @@ public:
 
     // Value i of the first block; those of the others follow at distances of `together`.
     const Values *at(std::size_t i) const {
-        return values_.get() + (i - i % together) * blocks_ + i % together;
+        return values_.data() + (i - i % together) * blocks_ + i % together;
     }
 
     static constexpr std::size_t together = 8;
@@ -322,7 +310,7 @@ private:
     }
 
     std::size_t blocks_;
-    Aligned<Values> values_;
+    AlignedBuffer<Values> values_;
 };
 
 // Value i of the sum over k of block k of a times block last - k of b.
@@ -381,7 +369,7 @@ KEYBEAM_TARGET void run(const Word *a, std::size_t a_words, const Word *b, std::
                             static_cast<std::ptrdiff_t>(offset) -
                                 static_cast<std::ptrdiff_t>(of_a * block_words),
                             of_a + of_result, log);
-    const auto products = aligned<Values>((of_result + 1) * size);
+    AlignedBuffer<Values> products((of_result + 1) * size);
     const __m512i gamma = _mm512_set1_epi8(static_cast<char>(field.gamma));
     for (std::size_t i = 0; i < size; i += Spectrum::together) {
         for (std::size_t k = 0; k <= of_result; ++k) {

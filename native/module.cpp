@@ -3,9 +3,11 @@
 #include <nanobind/ndarray.h>
 
 #include <algorithm>
+#include <new>
 
 #include "binary_product.hpp"
 #include "check_graph.hpp"
+#include "fast_decoder.hpp"
 #include "layered_decoder.hpp"
 #include "toeplitz.hpp"
 
@@ -17,6 +19,7 @@ using Integers = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::
 using State = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Words = nb::ndarray<const std::uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Sizes = nb::ndarray<const std::int8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 // Checks everything the decoder takes for granted, so that no argument can make it read or
 // write outside of its arrays.
@@ -118,6 +121,48 @@ find_distances(const Integers &origins, const Integers &targets, const Integers 
     return array;
 }
 
+void make_fast_decoder(keybeam::FastDecoder *decoder, const Integers &row_starts,
+                       const Integers &columns, const Integers &shifts, int circulant,
+                       int block_columns, const Sizes &doubt, const Sizes &message, int channel,
+                       std::size_t frame_bits) {
+    const keybeam::QuasiCyclicMatrix matrix =
+        checked_matrix(row_starts, columns, shifts, circulant, block_columns);
+    if (circulant % 64 != 0 || circulant < 128 || block_columns > 1 << 20 ||
+        circulant > 1 << 10) {
+        throw nb::value_error("the circulant must be 128 to 1024, a multiple of 64");
+    }
+    if (frame_bits > matrix.block_columns * matrix.circulant) {
+        throw nb::value_error("the frame has more bits than the matrix has variables");
+    }
+    keybeam::FastTables tables{};
+    const auto fits = [](const Sizes &sizes, std::size_t count) {
+        return sizes.shape(0) == count && std::all_of(sizes.data(), sizes.data() + count,
+                                                      [](std::int8_t size) { return size >= 0; });
+    };
+    if (!fits(doubt, 64) || !fits(message, 128) || channel < 1 || channel > 127) {
+        throw nb::value_error("the tables do not have 64 and 128 values from 0 to 127");
+    }
+    std::copy_n(doubt.data(), 64, tables.doubt);
+    std::copy_n(message.data(), 128, tables.message);
+    tables.channel = static_cast<std::int8_t>(channel);
+    new (decoder) keybeam::FastDecoder(matrix, tables, frame_bits);
+}
+
+nb::tuple decode_fast(const keybeam::FastDecoder &decoder, const Bytes &own, const Bytes &syndrome,
+                      int iteration_limit, keybeam::InstructionSet set) {
+    if (own.shape(0) != decoder.frame_bits() || syndrome.shape(0) != decoder.checks()) {
+        throw nb::value_error("the frame or the syndrome does not have the length of the code");
+    }
+    auto *found = new std::uint8_t[own.shape(0)];
+    const auto found_array = owned_array(found, own.shape(0));
+    keybeam::FastOutcome outcome{};
+    {
+        nb::gil_scoped_release release;
+        outcome = decoder.decode(own.data(), syndrome.data(), iteration_limit, set, found);
+    }
+    return nb::make_tuple(found_array, outcome.converged, outcome.iterations, outcome.errors);
+}
+
 nb::ndarray<nb::numpy, std::uint64_t, nb::ndim<1>>
 middle_product(const Words &a, const Words &b, std::size_t offset, std::size_t words,
                keybeam::ProductKernel kernel) {
@@ -178,6 +223,15 @@ NB_MODULE(_native, module) {
                nb::arg("steps"), nb::arg("lengths"), nb::arg("circulant"), nb::arg("rows"),
                nb::arg("row"),
                "Length of the shortest path from check 0 of a block row to every check.");
+    module.def("is_fast_available", &keybeam::is_fast_available, nb::arg("instruction_set"),
+               "Whether the fast decoder can use an instruction set here.");
+    nb::class_<keybeam::FastDecoder>(module, "FastDecoder", "Fast decoder of one code.")
+        .def("__init__", &make_fast_decoder, nb::arg("row_starts"), nb::arg("columns"),
+             nb::arg("shifts"), nb::arg("circulant"), nb::arg("block_columns"), nb::arg("doubt"),
+             nb::arg("message"), nb::arg("channel"), nb::arg("frame_bits"))
+        .def("decode", &decode_fast, nb::arg("own"), nb::arg("syndrome"),
+             nb::arg("iteration_limit"), nb::arg("instruction_set"),
+             "Find the frame of a syndrome; returns frame, converged, iterations, errors.");
     module.def("middle_product", &middle_product, nb::arg("a"), nb::arg("b"), nb::arg("offset"),
                nb::arg("words"), nb::arg("kernel"),
                "Words offset to offset + words - 1 of a product of polynomials over GF(2).");

@@ -46,6 +46,29 @@ def find_distances(
     rows: int,
     row: int,
 ) -> NDArray[np.uint8]: ...
+def is_fast_available(instruction_set: InstructionSet) -> bool: ...
+
+class FastDecoder:
+    def __init__(
+        self,
+        row_starts: NDArray[np.int32],
+        columns: NDArray[np.int32],
+        shifts: NDArray[np.int32],
+        circulant: int,
+        block_columns: int,
+        doubt: NDArray[np.int8],
+        message: NDArray[np.int8],
+        channel: int,
+        frame_bits: int,
+    ) -> None: ...
+    def decode(
+        self,
+        own: NDArray[np.uint8],
+        syndrome: NDArray[np.uint8],
+        iteration_limit: int,
+        instruction_set: InstructionSet,
+    ) -> tuple[NDArray[np.uint8], bool, int, int]: ...
+
 def middle_product(
     a: NDArray[np.uint64], b: NDArray[np.uint64], offset: int, words: int, kernel: ProductKernel
 ) -> NDArray[np.uint64]: ...

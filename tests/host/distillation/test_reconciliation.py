@@ -207,7 +207,8 @@ def test_one_message_asks_for_nothing():
 
 
 def test_one_message_is_longer_than_the_first_of_several():
-    one, first = (choose_code(0.01, mode).syndrome_bits for mode in Mode)
+    modes = (Mode.EFFICIENT, Mode.INTERACTIVE)
+    one, first = (choose_code(0.01, mode).syndrome_bits for mode in modes)
     assert PACKET_BITS * entropy(0.01) * 0.95 < first < one
 
 

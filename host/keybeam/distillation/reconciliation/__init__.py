@@ -22,6 +22,12 @@ from keybeam.distillation.reconciliation.estimate import (
     ErrorEstimate,
     estimate_error_rate,
 )
+from keybeam.distillation.reconciliation.fast_code import (
+    FastCode,
+    fast_code_by_identifier,
+    fast_code_identifiers,
+    fast_instruction_sets,
+)
 from keybeam.distillation.reconciliation.modes import Mode, Reconciled, reconcile, wanted_bits
 
 __all__ = [
@@ -31,6 +37,7 @@ __all__ = [
     "Counted",
     "DecodeResult",
     "ErrorEstimate",
+    "FastCode",
     "FrameDecoder",
     "Mode",
     "Reconciled",
@@ -39,6 +46,9 @@ __all__ = [
     "code_identifiers",
     "decode",
     "estimate_error_rate",
+    "fast_code_by_identifier",
+    "fast_code_identifiers",
+    "fast_instruction_sets",
     "frame_error_limit",
     "instruction_sets",
     "reconcile",

@@ -1,6 +1,7 @@
 """Choice of a code from an estimated error rate."""
 
 import math
+from collections.abc import Callable
 
 from keybeam.distillation.errors import DistillationError, NoCodeError
 from keybeam.distillation.reconciliation.code import (
@@ -10,6 +11,11 @@ from keybeam.distillation.reconciliation.code import (
     limit_of,
 )
 from keybeam.distillation.reconciliation.estimate import ErrorEstimate
+from keybeam.distillation.reconciliation.fast_code import (
+    fast_code_by_identifier,
+    fast_code_identifiers,
+    fast_limit_of,
+)
 from keybeam.distillation.reconciliation.modes import Mode
 from keybeam.protocol.numbers import PACKET_BITS
 
@@ -93,11 +99,22 @@ def choose_code(
     if not isinstance(estimate, ErrorEstimate):
         estimate = ErrorEstimate(estimate, 0.0)
     limit = frame_error_limit(estimate, mode.margin, mode.doubt, frame_bits)
-    identifiers = code_identifiers(frame_bits)
+    if mode is Mode.FAST:
+        return fast_code_by_identifier(
+            _enough(estimate, limit, fast_code_identifiers(), fast_limit_of)[1]
+        )
+    shorter, enough = _enough(estimate, limit, code_identifiers(frame_bits), limit_of)
+    return code_by_identifier(shorter if mode.rounds else enough)
+
+
+def _enough(
+    estimate: ErrorEstimate, limit: float, identifiers: list[int], limit_of: Callable[[int], float]
+) -> tuple[int, int]:
+    """Codes with the longest syndrome that is not, and the shortest that is, enough for a rate."""
     if limit > limit_of(identifiers[-1]):
         raise NoCodeError(
             f"no reconciliation code for an error rate of {estimate.rate:.2%}: "
             f"frames of up to {limit_of(identifiers[-1]):.2%} can be decoded"
         )
     enough = next(place for place, code in enumerate(identifiers) if limit <= limit_of(code))
-    return code_by_identifier(identifiers[max(enough - 1, 0) if mode.rounds else enough])
+    return identifiers[max(enough - 1, 0)], identifiers[enough]
