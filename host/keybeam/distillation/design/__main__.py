@@ -1,12 +1,14 @@
 """Make all reconciliation codes and measure them: ``python -m keybeam.distillation.design``."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from keybeam.distillation.design.construction import place_circulants
@@ -24,11 +26,11 @@ from keybeam.protocol.numbers import PACKET_BITS
 
 _EXPECTED_EFFICIENCY = 1.06
 
-_MEASURED = {1: (8, 6), 5: (25, 2), 10: (25, 2)}
-"""Codes from one that is measured to the next, and frames, by the packets of a frame."""
-
-_CURVE_DEGREE = 3
-"""Degree of the polynomial through the measured efficiencies."""
+_MEASURED = {
+    1: {3_920: 4, 9_120: 8, 15_840: 8, 29_760: 8, 56_000: 4},
+    10: {8_480: 2, 15_200: 2},
+}
+"""Frames with which codes are measured, by the packets of a frame and the syndrome bits of one."""
 
 
 def _matrix(plan: CodePlan, generator: np.random.Generator) -> QuasiCyclicMatrix:
@@ -74,7 +76,7 @@ def _make(plan: CodePlan, folder: Path, seed: int) -> dict[str, Any]:
     }
 
 
-def _measure(plan: CodePlan, factor: int, frames: int, seed: int) -> float:
+def _measure(plan: CodePlan, factor: int, seed: int, frames: int) -> float:
     """Efficiency at the limit of a code, or of the longer one made of it."""
     matrix = _matrix(plan, np.random.default_rng([seed, plan.syndrome_bits])).lifted(factor)
     start = _limit_at(plan.syndrome_bits, _EXPECTED_EFFICIENCY)
@@ -84,27 +86,44 @@ def _measure(plan: CodePlan, factor: int, frames: int, seed: int) -> float:
     return _efficiency(plan.syndrome_bits / PACKET_BITS, limit)
 
 
-def _limits(plans: list[CodePlan], factor: int, pool: Executor, seed: int) -> list[float]:
-    """Limits of all codes: those of a smooth curve through the efficiencies of some.
+def _efficiencies(
+    plans: list[CodePlan], factor: int, pool: Executor, seed: int
+) -> NDArray[np.float64]:
+    """Efficiencies of all codes at their limits, between those of some.
 
     Neighbouring codes are made alike, while a limit measured on a few frames is uncertain
     by a per cent.
     """
-    every, frames = _MEASURED[factor]
-    some = plans[every // 2 :: every]
-    tasks = (some, [factor] * len(some), [frames] * len(some), [seed] * len(some))
+    frames = _MEASURED[factor]
+    some = [plan for plan in plans if plan.syndrome_bits in frames]
+    tasks = (
+        some,
+        [factor] * len(some),
+        [seed] * len(some),
+        [frames[plan.syndrome_bits] for plan in some],
+    )
     measured = []
     for plan, efficiency in zip(some, pool.map(_measure, *tasks), strict=True):
         click.echo(f"{factor} x {plan.syndrome_bits:6d} bits: f {efficiency:.4f} at the limit")
         measured.append(efficiency)
-    lengths = np.log([plan.syndrome_bits for plan in some])
-    curve = np.polynomial.Polynomial.fit(lengths, measured, min(_CURVE_DEGREE, len(some) - 1))
-    # Beyond the last measured codes the curve would be a guess.
-    places = np.clip(np.log([plan.syndrome_bits for plan in plans]), lengths[0], lengths[-1])
-    return [
-        round(_limit_at(plan.syndrome_bits, float(efficiency)), 6)
-        for plan, efficiency in zip(plans, curve(places), strict=True)
-    ]
+    places = np.log([plan.syndrome_bits for plan in plans])
+    return np.interp(places, np.log([plan.syndrome_bits for plan in some]), measured)
+
+
+def _limits(plans: list[CodePlan], pool: Executor, seed: int) -> Iterator[list[float]]:
+    """Limits of every code, for each length of a frame.
+
+    Those that are not measured lie between the others, as the distance to codes without end falls
+    with the root of the length (A. Amraoui, A. Montanari, T. Richardson, R. Urbanke,
+    "Finite-length scaling for iteratively decoded LDPC ensembles", IEEE Trans. Inf. Theory 55
+    (2009) 473).
+    """
+    measured = {factor: _efficiencies(plans, factor, pool, seed) for factor in _MEASURED}
+    roots = np.array([factor**-0.5 for factor in reversed(_MEASURED)])
+    for place, plan in enumerate(plans):
+        known = [measured[factor][place] for factor in reversed(_MEASURED)]
+        at = [float(np.interp(factor**-0.5, roots, known)) for factor in FRAME_FACTORS]
+        yield [round(_limit_at(plan.syndrome_bits, efficiency), 6) for efficiency in at]
 
 
 @click.command()
@@ -125,9 +144,8 @@ def design(folder: Path, seed: int, processes: int) -> None:
         for entry in pool.map(_make, plans, [folder] * len(plans), [seed] * len(plans)):
             click.echo(f"{entry['syndrome_bits']:6d} bits: made")
             entries.append(entry)
-        limits = [_limits(plans, factor, pool, seed) for factor in FRAME_FACTORS]
-    for entry, each in zip(entries, zip(*limits, strict=True), strict=True):
-        entry["limit_qber"] = list(each)
+        for entry, limits in zip(entries, _limits(plans, pool, seed), strict=True):
+            entry["limit_qber"] = limits
     lines = ",\n".join("  " + json.dumps(entry) for entry in entries)
     (folder / CATALOGUE_NAME).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 

@@ -58,5 +58,8 @@ class CheckGraph:
         ndarray of uint8, shape (rows, circulant)
             `FAR` where there is none.
         """
-        found = _native.find_distances(*self._edges, self.circulant, self.rows, row)
+        origins, targets, steps, lengths = self._edges
+        found = _native.find_distances(
+            origins, targets, steps, lengths, self.circulant, self.rows, row
+        )
         return found.reshape(self.rows, self.circulant)

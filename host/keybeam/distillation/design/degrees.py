@@ -21,30 +21,25 @@ __all__ = ["FILE_NAME", "distribution_for"]
 
 FILE_NAME = "degrees.json"
 
-_MEAN_DEGREES = {
-    0.028: 6.3,
-    0.04: 6.9,
-    0.055: 7.3,
-    0.075: 7.3,
-    0.1: 7.3,
-    0.14: 7.0,
-    0.19: 6.7,
-    0.25: 6.4,
-    0.33: 6.0,
-    0.43: 5.3,
-    0.58: 4.4,
+_SHAPES = {
+    0.028: (5.8, 10),
+    0.04: (6.5, 17),
+    0.055: (6.9, 24),
+    0.075: (7.3, 36),
+    0.1: (7.3, 36),
+    0.14: (7.0, 36),
+    0.19: (6.7, 36),
+    0.25: (6.4, 36),
+    0.33: (6.0, 36),
+    0.43: (5.3, 36),
+    0.58: (4.4, 36),
 }
-"""Mean degree of a variable, by the syndrome rate.
+"""Mean and largest degree of a variable, by the syndrome rate.
 
-Higher ones come closer to Shannon's bound without end, and lower ones let narrow degrees suffice.
+Higher means come closer to Shannon's bound without end, and lower ones let narrow degrees suffice.
+Wide columns meet in two rows so often that short syndromes have no place for many of them without
+cycles of length four.
 """
-
-_LARGEST = 36
-"""Largest degree of a variable, where there are rows enough."""
-
-_ROW_PART = 0.62
-_CHECKS_OF_A_ROW = 80 / 100_000
-"""A column has entries in no more than that part of the rows, which are so large."""
 
 _PROGRESS = Progress(early=0.02, late=0.004)
 """Codes of 100 000 bits fail where decoding begins, by the chance of which bits are wrong.
@@ -57,10 +52,9 @@ _STABILITY = 0.85
 
 def _optimised_at(rate: float) -> tuple[dict[str, Any], float]:
     """Entry of the file for a syndrome rate, and the error rate that it stands."""
-    largest = min(_LARGEST, int(_ROW_PART * rate / _CHECKS_OF_A_ROW))
-    check_degree = _MEAN_DEGREES[rate] / rate
+    mean, largest = _SHAPES[rate]
     found, qber = optimised(
-        rate, check_degree, progress=_PROGRESS, stability=_STABILITY, largest=largest
+        rate, mean / rate, progress=_PROGRESS, stability=_STABILITY, largest=largest
     )
     edges = {degree: round(part, 4) for degree, part in found.edges.items() if part > 5e-5}
     return {"syndrome_rate": rate, "edges": edges}, qber
@@ -110,7 +104,7 @@ def degrees(processes: int) -> None:
     entries = []
     click.echo("| syndrome rate | f | degrees: parts of the edges |\n|---|---|---|")
     with ProcessPoolExecutor(processes) as pool:
-        for entry, qber in pool.map(_optimised_at, _MEAN_DEGREES):
+        for entry, qber in pool.map(_optimised_at, _SHAPES):
             rate = entry["syndrome_rate"]
             listed = ", ".join(f"{degree}: {part:.3f}" for degree, part in entry["edges"].items())
             click.echo(f"| {rate} | {rate / binary_entropy(qber):.4f} | {listed} |")

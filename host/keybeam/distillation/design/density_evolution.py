@@ -127,7 +127,7 @@ def _ratios() -> Density:
 
 @cache
 def _evenness() -> Density:
-    """What sizes have to be divided by, to give one side of the even function of a density."""
+    """Divisors that turn sizes into one side of the even function of a density."""
     weights = 2 * np.cosh(_ratios() / 2)
     weights[0] = 1.0
     return np.asarray(weights)

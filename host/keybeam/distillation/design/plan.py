@@ -12,14 +12,14 @@ _STEP = 1.045
 _FINE_STEP = 1.02
 """Ratios of the syndrome lengths of neighbouring codes, where the circulant allows it."""
 
-_FINE_RANGE = (5_000, 37_000)
-"""Syndrome lengths with fine steps: those of error rates from 0.5 % to 6 %."""
+_FINE_RANGE = (8_000, 37_000)
+"""Syndrome lengths with fine steps: those of error rates from 0.9 % to 6 %."""
 
-_SHORTEST, _LONGEST = 2_880, 62_000
+_SERIES = ((80, 2_880, 8_000), (160, 8_000, 62_000))
+"""Circulant, shortest and longest syndrome, exclusive, of the codes.
 
-_WIDE_CIRCULANT, _NARROW_CIRCULANT = 160, 80
-_NARROW_BELOW = 6_000
-"""Shorter syndromes are made of small circulants, as wide columns need many rows."""
+Short syndromes are made of small circulants, as wide columns need many rows.
+"""
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ def _plan(block_rows: int, circulant: int) -> CodePlan:
 def code_plans() -> list[CodePlan]:
     """All codes, from the shortest syndrome to the longest."""
     plans = []
-    length = float(_SHORTEST)
-    while length <= _LONGEST:
-        circulant = _NARROW_CIRCULANT if length < _NARROW_BELOW else _WIDE_CIRCULANT
-        plan = _plan(round(length / circulant), circulant)
-        plans.append(plan)
-        step = _FINE_STEP if _FINE_RANGE[0] < length < _FINE_RANGE[1] else _STEP
-        length = max(length * step, plan.syndrome_bits + circulant)
+    for circulant, shortest, longest in _SERIES:
+        length = float(shortest)
+        while length < longest:
+            plan = _plan(round(length / circulant), circulant)
+            plans.append(plan)
+            step = _FINE_STEP if _FINE_RANGE[0] <= length < _FINE_RANGE[1] else _STEP
+            length = max(length * step, plan.syndrome_bits + circulant)
     return plans

@@ -78,14 +78,14 @@ class Mode(Enum):
         return self.value.rounds
 
 
-_FIRST_PART = 0.01
+_FIRST_PART = 0.008
 _GROWTH = 1.5
 
 
 def wanted_bits(code: Code, round_number: int) -> int:
-    """Bits to ask for in a round, which counts from 0: 1 % of the syndrome, then half more each.
+    """Bits to ask for in a round, which counts from 0: 0.8 % of the syndrome, then half more each.
 
-    Six rounds together are at most a fifth of the syndrome.
+    Six rounds together are at most a sixth of the syndrome.
     """
     return int(_FIRST_PART * _GROWTH**round_number * code.syndrome_bits) // 8 * 8
 
