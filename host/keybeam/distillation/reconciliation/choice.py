@@ -98,12 +98,17 @@ def choose_code(
     """
     if not isinstance(estimate, ErrorEstimate):
         estimate = ErrorEstimate(estimate, 0.0)
-    limit = frame_error_limit(estimate, mode.margin, mode.doubt, frame_bits)
     if mode is Mode.FAST:
-        return fast_code_by_identifier(
-            _enough(estimate, limit, fast_code_identifiers(), fast_limit_of)[1]
-        )
-    shorter, enough = _enough(estimate, limit, code_identifiers(frame_bits), limit_of)
+        if frame_bits != PACKET_BITS:
+            raise DistillationError(
+                f"the mode fast has codes for frames of {PACKET_BITS} bits only"
+            )
+        limit = frame_error_limit(estimate, mode.margin, mode.doubt)
+        _, enough = _enough(estimate, limit, fast_code_identifiers(), fast_limit_of)
+        return fast_code_by_identifier(enough)
+    identifiers = code_identifiers(frame_bits)
+    limit = frame_error_limit(estimate, mode.margin, mode.doubt, frame_bits)
+    shorter, enough = _enough(estimate, limit, identifiers, limit_of)
     return code_by_identifier(shorter if mode.rounds else enough)
 
 
