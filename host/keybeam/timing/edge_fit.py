@@ -37,6 +37,10 @@ class RefinedSyncs(NamedTuple):
     error_ps: NDArray[np.float64]
     edges: NDArray[np.int64]
 
+    def part(self, given: slice) -> "RefinedSyncs":
+        """Give some of the words in a row."""
+        return RefinedSyncs(self.syncs[given], self.error_ps[given], self.edges[given])
+
 
 def refine_sync_times(syncs: NDArray[np.void], edges: NDArray[np.int64]) -> RefinedSyncs:
     """Fit the times of sync words to edges of the line, as the tagger times them.
