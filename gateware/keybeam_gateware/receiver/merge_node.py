@@ -1,6 +1,6 @@
 """Merge of two sources, the knot of which the merge of all is made."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -89,19 +89,29 @@ class MergeNode(wiring.Component):
         with m.If(self.right.ready):
             m.d.sync += [right.eq(self.right.payload), self.right_waits.eq(self.right.valid)]
 
-        # What came in the last cycle, and the comparisons that then were worth something. They end
-        # at registers: what is chosen by them is the shorter way.
-        came, before = Signal(2), Signal()
-        earlier = [Signal(name=f"earlier_{which}") for which in ("none", "left", "right", "both")]
-        m.d.sync += [
-            came.eq(Cat(self.left.ready, self.right.ready)),
-            before.eq(self.left_first),
-            earlier[1].eq(_is_not_later(self.left.payload, right)),
-            earlier[2].eq(_is_not_later(left, self.right.payload)),
-            earlier[3].eq(_is_not_later(self.left.payload, self.right.payload)),
+        # A register for each case of what comes; of them at most one is set. So little is behind a
+        # comparison, and little before the choice.
+        follows = [
+            Mux(side.ready, side.payload.follows, waiting.follows)
+            for side, waiting in ((self.left, left), (self.right, right))
         ]
-        m.d.comb += earlier[0].eq(before)
-        m.d.comb += self.left_first.eq(
-            left.follows | (~right.follows & Array(earlier)[came]),
-        )
+        compared = ~(follows[0] | follows[1])
+        left_comes, right_comes = self.left.ready, self.right.ready
+        first = {name: Signal(name=f"first_{name}") for name in ("left", "right", "both", "known")}
+        m.d.sync += [
+            first["left"].eq(
+                left_comes & ~right_comes & compared & _is_not_later(self.left.payload, right)
+            ),
+            first["right"].eq(
+                right_comes & ~left_comes & compared & _is_not_later(left, self.right.payload)
+            ),
+            first["both"].eq(
+                left_comes
+                & right_comes
+                & compared
+                & _is_not_later(self.left.payload, self.right.payload)
+            ),
+            first["known"].eq(Mux(left_comes | right_comes, follows[0], self.left_first)),
+        ]
+        m.d.comb += self.left_first.eq(Cat(first.values()).any())
         return m

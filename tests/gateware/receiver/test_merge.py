@@ -40,7 +40,7 @@ class Bench:
         self.given, self.taken = [], []
         self.shown_at = [0] * len(rate)
         self.offered = None
-        self.made = 0
+        self.made, self.bodies = 0, {}
 
     def make(self, source, cycle, fine=None):
         """Have a source make a record of this cycle, or earlier by no more than its promise."""
@@ -57,7 +57,10 @@ class Bench:
         self.made += 1
         if self.random.random() < self.following:
             self.made += 1
-            queue.append((self.shown_at[source], self.FOLLOWS | number, 1))
+            # Its body is no time.
+            body = self.random.randrange(1 << 54)
+            self.bodies[body] = number
+            queue.append((self.shown_at[source], self.FOLLOWS | body, 1))
 
     async def step(self, ctx, cycle, *, enable=True, make=True):
         dut = self.dut
@@ -97,7 +100,7 @@ class Bench:
         timed, last = [], None
         for _, record in self.taken:
             if record & self.FOLLOWS:
-                assert record & BODY_MASK == last, "it follows another"
+                assert self.bodies[record & BODY_MASK] == last, "it follows another"
                 last = None
                 continue
             time = record & BODY_MASK
@@ -125,7 +128,7 @@ async def drain(merge, ctx, cycle):
 
 
 MIXTURES = {
-    "sparse": ((0.02, 0.05, 0.0, 0.01), 1.0),
+    "sparse": ((0.05, 0.15, 0.0, 0.03), 1.0),
     "even": ((0.25, 0.25, 0.25, 0.24), 1.0),
     "held up": ((0.1, 0.02, 0.05, 0.03), 0.15),
     "one busy": ((1.0, 0.01, 0.0, 0.02), 0.95),
@@ -139,16 +142,16 @@ MIXTURES = {
 @pytest.mark.parametrize("mixture", MIXTURES)
 def test_records_leave_in_the_order_of_their_times(bench, mixture):
     # The time runs over in the middle.
-    rate, ready = MIXTURES[mixture]
-    merge = Bench(mixture, rate, (1 << 40) - 500, ready, following=0.2)
+    (rate, ready), cycles = MIXTURES[mixture], 400
+    merge = Bench(mixture, rate, (1 << 40) - cycles // 2, ready, following=0.2)
 
     async def testbench(ctx):
-        for cycle in range(1000):
+        for cycle in range(cycles):
             await merge.step(ctx, cycle)
-        await drain(merge, ctx, 1000)
+        await drain(merge, ctx, cycles)
 
     bench.run(merge.dut, testbench)
-    assert len(merge.given) > 60
+    assert len(merge.given) > 50
     merge.check()
 
 
@@ -168,7 +171,7 @@ def test_silent_sources_hold_up_nobody(bench):
 
 @pytest.mark.parametrize("busy", [(0,), (6,), (10,), (3, 4), range(11)])
 def test_a_record_in_every_cycle_from_any_mixture_of_sources(bench, busy):
-    count = 300
+    count = 150
     merge = Bench(f"speed {busy}", (0.0,) * 11, 5000, 1.0)
 
     async def testbench(ctx):
@@ -188,36 +191,36 @@ def test_all_sources_at_once_and_at_one_time_leave_in_their_order_without_a_paus
     merge = Bench("at once", (0.0,) * 11, 5000, 1.0)
 
     async def testbench(ctx):
-        for cycle in range(240):
+        for cycle in range(120):
             if cycle % 12 == 0:
                 for source in merge.random.sample(range(11), 11):
                     merge.make(source, cycle, fine=7)
             await merge.step(ctx, cycle)
-        await drain(merge, ctx, 240)
+        await drain(merge, ctx, 120)
 
     bench.run(merge.dut, testbench)
     merge.check()
     cycles = [cycle for cycle, _ in merge.taken]
     # Eleven behind each other, then a cycle's pause.
-    assert [b - a for a, b in pairwise(cycles)] == (10 * [1] + [2]) * 19 + 10 * [1]
+    assert [b - a for a, b in pairwise(cycles)] == (10 * [1] + [2]) * 9 + 10 * [1]
 
 
 def test_disabled_merge_throws_records_away_at_full_speed(bench):
-    merge = Bench("off", (0.25, 0.25, 0.25, 0.25), 5000, 0.0)
+    merge = Bench("off", (0.2, 0.2, 0.2, 0.2), 5000, 0.0)
 
     async def testbench(ctx):
-        for cycle in range(1000):
+        for cycle in range(300):
             await merge.step(ctx, cycle, enable=False)
         assert sum(map(len, merge.queues)) < 2 * LATENCY
         merge.ready = 1.0
-        for cycle in range(1000, 1100):
+        for cycle in range(300, 400):
             await merge.step(ctx, cycle, enable=True)
 
     bench.run(merge.dut, testbench)
     # Only what is younger than the time of switching on, less the latency, comes out.
     assert merge.taken
     for _, record in merge.taken:
-        assert (record & BODY_MASK) >> COARSE_SHIFT > 5000 + 1000 - 2 * LATENCY
+        assert (record & BODY_MASK) >> COARSE_SHIFT > 5000 + 300 - 2 * LATENCY
 
 
 class Markers(wiring.Component):

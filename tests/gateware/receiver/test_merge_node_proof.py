@@ -127,12 +127,12 @@ def test_a_node_keeps_the_promises_of_its_sides(tmp_path):
 
 
 def test_a_choice_by_the_wrong_comparison_is_caught(tmp_path):
-    faulty = mutated(MODULE, "Cat(self.left.ready, self.right.ready)", "Cat(self.left.ready, 1)")
+    faulty = mutated(MODULE, "left_comes & ~right_comes & compared", "left_comes & compared")
     assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)
 
 
 def test_something_between_an_item_and_what_follows_it_is_caught(tmp_path):
-    faulty = mutated(MODULE, "left.follows | (~right", "(~right")
+    faulty = mutated(MODULE, "left_comes | right_comes, follows[0]", "left_comes | right_comes, 0")
     assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)
 
 
