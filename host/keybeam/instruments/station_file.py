@@ -12,6 +12,7 @@ from keybeam.instruments.drivers import MODELS
 from keybeam.instruments.errors import StationError
 from keybeam.instruments.instrument import Instrument, Kind, Limits, Settings
 from keybeam.instruments.roles import ROLES
+from keybeam.protocol.numbers import FRAME_SLOTS
 
 __all__ = ["Entry", "SourceSettings", "StationFile", "read_station"]
 
@@ -86,7 +87,7 @@ class SourceSettings:
     temperature_c: float = 25.0
     bias_a: float = 0.0
     trigger_level_v: float = 0.0
-    marker_divider: int = 64
+    marker_divider: int = FRAME_SLOTS
     delay: int = 0
     fine_delay: int = 0
 
@@ -231,7 +232,7 @@ def _source_settings(run: Mapping[str, float]) -> SourceSettings:
         temperature_c=run.get("temperature_c", 25.0),
         bias_a=1e-3 * run.get("bias_ma", 0.0),
         trigger_level_v=run.get("trigger_level_v", 0.0),
-        marker_divider=int(run.get("marker_divider", 64)),
+        marker_divider=int(run.get("marker_divider", FRAME_SLOTS)),
         delay=int(run.get("delay", 0)),
         fine_delay=int(run.get("fine_delay", 0)),
     )

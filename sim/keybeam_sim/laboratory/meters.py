@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keybeam.protocol.numbers import FRAME_SLOTS
 from keybeam_sim.laboratory.bench import Bench
 from keybeam_sim.laboratory.scpi import ScpiDevice, parse_number
 
@@ -52,10 +53,9 @@ class PowerMeter(ScpiDevice):
 
 
 class FrequencyCounter(ScpiDevice):
-    """As a Keysight 53230A at the transmitter's marker, one in 64 slots."""
+    """As a Keysight 53230A at the transmitter's marker, which marks frames."""
 
     identity = "Keysight Technologies,53230A,MY00000007,03.05"
-    _divider = 64
     _reference_u = 5e-8
     _single_shot_s = 20e-12
 
@@ -78,7 +78,7 @@ class FrequencyCounter(ScpiDevice):
         noise = (
             math.sqrt(2) * self._single_shot_s / self._gate_s * self._bench.rng.standard_normal()
         )
-        return self._bench.rate_hz / self._divider * self._reference * (1 + noise)
+        return self._bench.rate_hz / FRAME_SLOTS * self._reference * (1 + noise)
 
 
 class SpectrumAnalyser(ScpiDevice):

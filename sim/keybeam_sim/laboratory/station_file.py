@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from keybeam.protocol.numbers import FRAME_SLOTS
 from keybeam_sim.laboratory.bench import Bench
 
 __all__ = ["station_text"]
@@ -57,7 +58,7 @@ def station_text(resource: Callable[[str], str], bench: Bench) -> str:
         "# Simulated instruments, as `keybeam laboratory` wrote them.\n"
         f'[station]\nname = "simulated laboratory"\nwavelength_nm = {_WAVELENGTH_NM}\n\n'
         "[source]\ntemperature_c = 25.0\nbias_ma = 9.0\ntrigger_level_v = 0.9\n"
-        "marker_divider = 64\n"
+        f"marker_divider = {FRAME_SLOTS}\n"
     )
     return "\n".join([head, *entries])
 

@@ -1,12 +1,16 @@
 import json
+import re
 import signal
 import subprocess
 import sys
 
+import click
 import pytest
 
 from keybeam.cli import main
 from keybeam.instruments import read_station
+from keybeam.instruments.command import instruments
+from keybeam.instruments.measure_command import measure
 
 
 def run(capsys, *words):
@@ -98,3 +102,10 @@ def test_a_missed_goal_is_status_1_and_everything_is_written(
     assert (status, goal["met"], goal["wanted"]) == (1, False, 29.0)
     assert goal["measured"] == pytest.approx(24, abs=0.3)
     assert (tmp_path / "modulator.svg").exists()
+
+
+def test_every_command_has_an_example():
+    for group, path in ((instruments, "instruments"), (measure, "instruments measure")):
+        for name, command in group.commands.items():
+            text = command.get_help(click.Context(command, info_name=name))
+            assert re.search(rf"Example:\n +keybeam {path} {name}\b", text), name
