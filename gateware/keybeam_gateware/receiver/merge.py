@@ -120,7 +120,12 @@ class TimeOrderedMerge(wiring.Component):
 
         def admit(source: int, nodes: int) -> stream.Interface:
             m.submodules[f"admission_{source}"] = admission = Admission()
-            m.d.comb += admission.bound.eq(bounds[depth - nodes])
+            # Sources lie all over the part: each has the bound in a register nearby. They differ in
+            # what they begin with, for synthesis would make one of equal ones.
+            before = (1 << COARSE_BITS) - 1 - source
+            bound = Signal(COARSE_BITS, name=f"bound_of_{source}", init=before)
+            m.d.sync += bound.eq(bounds[depth - nodes])
+            m.d.comb += admission.bound.eq(bound)
             connect(m, flipped(self.heads[source]), admission.input)
             return admission.output
 
