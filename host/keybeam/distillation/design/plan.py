@@ -77,7 +77,7 @@ def code_plans() -> list[CodePlan]:
             step = _FINE_STEP if _FINE_RANGE[0] <= length < _FINE_RANGE[1] else _STEP
             length = max(length * step, (rows + 1) * circulant)
     circulant = _SERIES[-1][0]
-    circulants |= {length: circulant for length in range(*_EVERY_SIZE, circulant)}
+    circulants |= dict.fromkeys(range(*_EVERY_SIZE, circulant), circulant)
     return [
         _plan(length // circulant, circulant) for length, circulant in sorted(circulants.items())
     ]
