@@ -157,20 +157,6 @@ def test_decoding_ends_where_it_makes_no_progress():
     assert decoder.decode(100, patience=4).iterations < 30
 
 
-def test_decoding_goes_on_from_where_it_ended():
-    own, other = frames(np.random.default_rng(3), 1_000)
-    code = choose_code(0.01)
-    decoder, at_once = (FrameDecoder(code, own, code.syndrome(other)) for _ in range(2))
-    steps = [decoder.decode(5) for _ in range(2)]
-    assert not steps[0].converged
-    whole = at_once.decode()
-    assert whole.converged
-    assert whole.iterations > 10
-    last = decoder.decode()
-    assert last.iterations == whole.iterations - 10
-    assert np.array_equal(last.bits, other)
-
-
 def test_a_kernel_for_every_machine_is_there():
     assert instruction_sets()[0] is _native.InstructionSet.PORTABLE
 

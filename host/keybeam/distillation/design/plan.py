@@ -15,6 +15,9 @@ _FINE_STEP = 1.02
 _FINE_RANGE = (8_000, 37_000)
 """Syndrome lengths with fine steps: those of error rates from 0.9 % to 6 %."""
 
+_EVERY_SIZE = (8_000, 10_000)
+"""Syndrome lengths without steps: there the circulants themselves are coarse."""
+
 _SERIES = ((80, 2_880, 8_000), (160, 8_000, 62_000))
 """Circulant, shortest and longest syndrome, exclusive, of the codes.
 
@@ -65,12 +68,16 @@ def _plan(block_rows: int, circulant: int) -> CodePlan:
 
 def code_plans() -> list[CodePlan]:
     """All codes, from the shortest syndrome to the longest."""
-    plans = []
+    circulants = {}
     for circulant, shortest, longest in _SERIES:
         length = float(shortest)
         while length < longest:
-            plan = _plan(round(length / circulant), circulant)
-            plans.append(plan)
+            rows = round(length / circulant)
+            circulants[rows * circulant] = circulant
             step = _FINE_STEP if _FINE_RANGE[0] <= length < _FINE_RANGE[1] else _STEP
-            length = max(length * step, plan.syndrome_bits + circulant)
-    return plans
+            length = max(length * step, (rows + 1) * circulant)
+    circulant = _SERIES[-1][0]
+    circulants |= dict.fromkeys(range(*_EVERY_SIZE, circulant), circulant)
+    return [
+        _plan(length // circulant, circulant) for length, circulant in sorted(circulants.items())
+    ]

@@ -65,7 +65,7 @@ class FrameDecoder:
     """Finds the other end's frame from its syndrome, and from single bits where that fails.
 
     Bits whose value the decoder could not tell are the ones worth asking for: the other end
-    tells them, and decoding goes on with them known (E. O. Kiktenko et al., "Symmetric
+    tells them, and decoding begins again with them known (E. O. Kiktenko et al., "Symmetric
     blind information reconciliation for quantum key distribution", Phys. Rev. Applied 8
     (2017) 044017).
 
@@ -91,14 +91,17 @@ class FrameDecoder:
         self._pattern = other ^ code.syndrome(self._own)
         # The errors that the code just stands: frames with fewer are decoded anyway.
         prior = code.limit_qber
-        self._odds = np.full(code.frame_bits, prior / (1 - prior), np.float32)
+        self._prior = np.full(code.frame_bits, prior / (1 - prior), np.float32)
+        self._odds = self._prior.copy()
         self._messages = np.zeros(code.matrix.columns.size * code.matrix.circulant, np.float32)
         self._told = np.zeros(code.frame_bits, np.bool_)
 
     def decode(
         self, iteration_limit: int = ITERATION_LIMIT, patience: int = PATIENCE
     ) -> DecodeResult:
-        """Try to find the frame, from where the last try ended.
+        """Try to find the frame.
+
+        It begins anew each time: messages that led astray would outweigh the bits told since.
 
         Parameters
         ----------
@@ -108,6 +111,8 @@ class FrameDecoder:
             Passes in which at least a hundredth of the unmet checks has to be met.
         """
         matrix = self._code.matrix
+        np.copyto(self._odds, self._prior)
+        self._messages.fill(0)
         errors, converged, iterations = _native.decode_layered(
             matrix.row_starts,
             matrix.columns,
@@ -167,7 +172,7 @@ class FrameDecoder:
         if places.size and int(places.max()) >= self._code.frame_bits:
             raise DistillationError(f"a told bit lies beyond {self._code.frame_bits} bits")
         wrong = told != self._own[places]
-        self._odds[places] = np.where(wrong, _CERTAIN, 1 / _CERTAIN)
+        self._prior[places] = np.where(wrong, _CERTAIN, 1 / _CERTAIN)
         self._told[places] = True
 
 

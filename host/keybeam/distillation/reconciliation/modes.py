@@ -49,7 +49,7 @@ class Mode(Enum):
     """
 
     EFFICIENT = _Settings(margin=2.4, doubt=1.0, iterations=200, patience=20, rounds=0)
-    INTERACTIVE = _Settings(margin=-1.0, doubt=0.0, iterations=60, patience=6, rounds=6)
+    INTERACTIVE = _Settings(margin=-1.0, doubt=0.0, iterations=80, patience=10, rounds=6)
     FAST = _Settings(margin=2.4, doubt=1.0, iterations=30, patience=30, rounds=0)
 
     @property
