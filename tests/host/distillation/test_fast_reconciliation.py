@@ -164,12 +164,12 @@ def test_every_code_is_well_formed():
         assert code.identifier == identifier == 1_000_000 + code.syndrome_bits
         assert code.frame_bits == PACKET_BITS <= matrix.variables
         degrees = np.bincount(matrix.columns, minlength=matrix.block_columns)
-        assert 2 <= degrees.min() <= degrees.max() <= 10
+        assert 3 <= degrees.min() <= degrees.max() <= 10
         for start, end in zip(matrix.row_starts[:-1], matrix.row_starts[1:], strict=True):
             assert len(set(matrix.columns[start:end])) == end - start
         limits.append(code.limit_qber)
     assert limits == sorted(limits)
-    assert limits[0] < 0.003
+    assert limits[0] < 0.0035
     assert limits[-1] > 0.11
 
 
@@ -217,7 +217,7 @@ def test_the_kernel_refuses_what_would_leave_its_arrays():
     for place, wrong in (
         (0, matrix.row_starts[:-1].copy()),
         (1, matrix.columns + np.int32(1)),
-        (2, matrix.shifts - np.int32(1)),
+        (2, matrix.shifts - np.int32(128)),
         (3, 100),
         (5, tables.doubt[:-1].copy()),
         (6, -tables.message),
