@@ -11,6 +11,7 @@ import numpy as np
 from keybeam.device import RecordLoss
 from keybeam.device.frames import FrameSorter
 from keybeam.protocol.identity import Role
+from keybeam.protocol.link import LINK_DELIMITER
 from keybeam.protocol.numbers import FABRIC_CLOCK_HZ
 from keybeam.protocol.records import RECORD_BYTES
 from keybeam_gateware.identity import Identity
@@ -56,7 +57,9 @@ def throughput(baud: float) -> tuple[float, float, float]:
     assert not isinstance(records, RecordLoss)
     assert sorter.broken == 0
     room = (cycles - begin) / divisor / BITS_PER_BYTE
-    return FABRIC_CLOCK_HZ / divisor, len(data) / room, records.size * RECORD_BYTES / room
+    used = len(data) / room
+    whole = data.rindex(LINK_DELIMITER) + 1
+    return FABRIC_CLOCK_HZ / divisor, used, used * records.size * RECORD_BYTES / whole
 
 
 @click.command()

@@ -115,9 +115,9 @@ class Bench:
         ask: Callable[[str], None],
     ) -> "Bench":
         """Open both boards; errors are those of `keybeam.device.Board`."""
-        first = Transmitter(transmitter.url)
+        first = Transmitter(transmitter.open())
         try:
-            second = Receiver(receiver.url)
+            second = Receiver(receiver.open())
         except BaseException:
             first.close()
             raise

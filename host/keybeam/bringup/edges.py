@@ -22,6 +22,7 @@ __all__ = [
     "clock_ratio",
     "fit_lane",
     "line_residuals",
+    "sampled_limit_ps",
     "signature_of",
 ]
 
@@ -45,12 +46,32 @@ No two are equal, wherever one begins to count, so that the pattern tells the la
 SAMPLED_RMS_PS = SLOT_PS / np.sqrt(12)
 """Standard deviation of a time that is told by its bin of 1.6 ns."""
 
+_UNIFORM_SPREAD = 0.447
+"""Standard deviation of that of n uniformly distributed numbers, over itself and times √n: by their
+fourth moment, √(1.8 - 1) / 2."""
+_SIGMAS = 3.0
 _RATIO_STEPS = 81
 _SHIFT_STEP_PS = 100
 _CLOSE_PS = 0.45 * SLOT_PS
 """Standard deviation of times about a pattern beyond which they do not belong to it: sampled times
 have 0.29 slots."""
 _OUTLIER_PS = 0.75 * SLOT_PS
+
+
+def sampled_limit_ps(count: int) -> float:
+    """Give the standard deviation beyond which sampled times have more noise than their bins make.
+
+    Parameters
+    ----------
+    count : int
+        Times from which it is found.
+
+    Returns
+    -------
+    float
+        A tenth above that of the bins, and three standard deviations of such a figure.
+    """
+    return float(1.1 * SAMPLED_RMS_PS * (1 + _SIGMAS * _UNIFORM_SPREAD / np.sqrt(max(count, 1))))
 
 
 def clock_ratio(times: NDArray[np.int64], counters: NDArray[np.uint64]) -> tuple[float, float]:

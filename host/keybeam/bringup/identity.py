@@ -8,7 +8,6 @@ from keybeam.device import (
     FoundPort,
     Identity,
     load_register_map,
-    open_transport,
     read_identity,
 )
 from keybeam.protocol.identity import ABI_VERSION, Role
@@ -44,7 +43,7 @@ def ask_ports(ports: list[FoundPort]) -> list[Asked]:
 
 def _ask(port: FoundPort) -> Asked:
     try:
-        with open_transport(port.url) as transport:
+        with port.open() as transport:
             identity = read_identity(transport)
     except DeviceError as error:
         return Asked(port, error=str(error))

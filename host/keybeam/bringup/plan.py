@@ -104,7 +104,7 @@ REAL = Plan()
 
 SIMULATED = Plan(
     simulated=True,
-    clock_frames=5,
+    clock_frames=7,
     sample_bits=434,
     lane_tags=50,
     line_frames=8,

@@ -95,16 +95,16 @@ class LinkClient:
 
     def _answer(self, sequence: int, kinds: Collection[int], timeout: float) -> Answer | None:
         """Wait for the answer to the request `sequence`; older answers are forgotten."""
-        end = time.monotonic() + timeout
+        end = self.transport.now() + timeout
         while True:
             while self._sorter.answers:
                 answer = self._sorter.answers.popleft()
                 if answer.sequence == sequence and answer.kind in kinds:
                     return answer
-            left = end - time.monotonic()
+            left = end - self.transport.now()
             if left <= 0:
                 return None
-            self._pump(left)
+            self._pump(max(left, self.transport.least_wait))
 
     def _request(self, kind: FrameKind, body: bytes, kinds: Collection[int]) -> Answer:
         """Send a request until it is answered."""

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["HostClock", "ReferenceClock", "SimulatedClock"]
+__all__ = ["HostClock", "ReferenceClock", "SimulatedClock", "UnstoppableClock"]
 
 _BYTES = 8
 _PS_PER_S = 10**12
@@ -50,3 +50,28 @@ class SimulatedClock:
     def now_s(self) -> float:
         """Seconds; see `ReferenceClock`."""
         return int.from_bytes(self._path.read_bytes(), "little") / _PS_PER_S
+
+
+class UnstoppableClock:
+    """Another clock, which goes on with the computer's time when it stands still.
+
+    So a time-out that is counted by it ends also when a simulation hangs.
+
+    Parameters
+    ----------
+    clock : ReferenceClock
+        The other clock.
+    patience_s : float
+        Seconds of the computer's time that it may stand still.
+    """
+
+    def __init__(self, clock: ReferenceClock, patience_s: float) -> None:
+        self._clock, self._patience_s = clock, patience_s
+        self._shown, self._moved = clock.now_s(), time.monotonic()
+
+    def now_s(self) -> float:
+        """Seconds; see `ReferenceClock`."""
+        shown, now = self._clock.now_s(), time.monotonic()
+        if shown != self._shown:
+            self._shown, self._moved = shown, now
+        return shown + max(0.0, now - self._moved - self._patience_s)

@@ -15,6 +15,7 @@ import msgspec
 
 from keybeam.device.board import Identity
 from keybeam.device.client import LinkClient
+from keybeam.device.clock import SimulatedClock, UnstoppableClock
 from keybeam.device.errors import DeviceError, NotABoardError
 from keybeam.device.transports import Transport, open_transport
 from keybeam.protocol.identity import IDENTITY_MAGIC, IdentityAddress, Role
@@ -46,7 +47,10 @@ _JTAG_INTERFACES = {(0x0403, 0x6010): ":1.0", (0x0403, 0x6011): ":1.0"}
 """Bridges of several interfaces have JTAG on the first one, which must not see any bytes."""
 
 _PROBE_TIMEOUT_S = 0.1
-_SIMULATED_TIMEOUT_S = 20.0
+_SIMULATED_TIMEOUT_S = 2e-3
+"""Simulated seconds that a simulated board has for an answer, a hundred times what it needs."""
+_STANDSTILL_S = 120.0
+"""Seconds that a simulation may stand still."""
 
 
 class FoundPort(msgspec.Struct, frozen=True):
@@ -74,12 +78,17 @@ class FoundPort(msgspec.Struct, frozen=True):
         """Whether it belongs to a simulation."""
         return self.clock is not None
 
-    @property
-    def url(self) -> str:
-        """What `open_transport` takes."""
-        if self.simulated:
-            return f"serial:{self.path}?timeout={_SIMULATED_TIMEOUT_S:g}"
-        return self.path
+    def open(self) -> Transport:
+        """Open the way to the board; errors are those of `open_transport`.
+
+        The time-outs of a simulated board are counted by its own time, since that may run at any
+        speed.
+        """
+        transport = open_transport(self.path)
+        if self.clock is not None:
+            clock = UnstoppableClock(SimulatedClock(Path(self.clock)), _STANDSTILL_S)
+            transport.count_by(clock.now_s, _SIMULATED_TIMEOUT_S)
+        return transport
 
 
 class _Announcement(msgspec.Struct, frozen=True):
@@ -198,7 +207,7 @@ def find_boards(ports: list[FoundPort] | None = None) -> list[tuple[FoundPort, I
     """
     found = []
     for port in find_ports() if ports is None else ports:
-        with suppress(DeviceError), open_transport(port.url) as transport:
+        with suppress(DeviceError), port.open() as transport:
             if not port.simulated:
                 transport.answer_timeout = _PROBE_TIMEOUT_S
             found.append((port, read_identity(transport)))

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl
@@ -31,6 +32,8 @@ ANSWER_TIMEOUT_S = 0.5
 _CONNECT_TIMEOUT_S = 5.0
 _WRITE_TIMEOUT_S = 5.0
 _CHUNK_BYTES = 1 << 16
+_LEAST_WAIT_S = 0.02
+"""How long bytes are waited for before the other clock is looked at again."""
 
 
 class Transport(ABC):
@@ -47,6 +50,20 @@ class Transport(ABC):
     def __init__(self, name: str, answer_timeout: float = ANSWER_TIMEOUT_S) -> None:
         self.name = name
         self.answer_timeout = answer_timeout
+        self.now: Callable[[], float] = time.monotonic
+        self.least_wait = 0.0
+
+    def count_by(self, now: Callable[[], float], answer_timeout: float) -> None:
+        """Count the seconds of time-outs by another clock, such as that of a simulation.
+
+        Parameters
+        ----------
+        now : callable
+            Tells seconds since some moment.
+        answer_timeout : float
+            Seconds by this clock that a board has to answer a request.
+        """
+        self.now, self.answer_timeout, self.least_wait = now, answer_timeout, _LEAST_WAIT_S
 
     @abstractmethod
     def write(self, data: bytes) -> None:

@@ -18,7 +18,7 @@ __all__ = ["start_boards"]
 
 _LOSS_DB = 20.0
 _CLOCK_OFFSET_PPM = 20.0
-_DARK_HZ = 500.0
+_DARK_HZ = 100.0
 _JITTER_FWHM_PS = 350.0
 _AFTERPULSING = 0.01
 

@@ -16,6 +16,7 @@ from keybeam.device import (
     port_at,
     read_identity,
 )
+from keybeam.device.clock import UnstoppableClock
 from keybeam.protocol.identity import IdentityAddress, Role
 
 
@@ -66,7 +67,6 @@ def test_simulated_boards_are_found_while_they_run(own_folder):
         assert announced_ports() == ports
         assert port_at("/dev/pts/7") == ports[0]
         assert ports[0].simulated
-        assert "timeout" in ports[0].url
     assert announced_ports() == []
     assert not port_at("/dev/pts/7").simulated
     assert port_at("serial:/dev/ttyUSB0?baud=115200").baud == 115_200
@@ -78,6 +78,36 @@ def test_what_a_dead_simulation_left_is_cleared_away(own_folder, monkeypatch):
         monkeypatch.setattr(discovery, "_lives", lambda _pid: False)
         assert announced_ports() == []
         assert not file.exists()
+
+
+def test_time_outs_of_a_simulated_board_are_counted_by_its_own_time(device, tmp_path):
+    clock = SimulatedClock(tmp_path / "clock")
+    times = iter(range(1_000_000))
+
+    def to_host(data):
+        # Half of the answers are lost; meanwhile the simulated time runs a millisecond a look.
+        return data if next(times) % 2 else b""
+
+    with device.serve_pty(device.BoardModel(Role.RECEIVER), to_host=to_host) as path:
+        port = FoundPort(path, "", clock=str(tmp_path / "clock"))
+        with port.open() as transport:
+            advance = transport.now
+
+            def now():
+                clock.show(next(times) * 1_000_000_000)
+                return advance()
+
+            transport.now = now
+            assert read_identity(transport).role == Role.RECEIVER
+
+
+def test_a_simulation_that_stands_still_ends_time_outs_all_the_same(tmp_path):
+    clock = UnstoppableClock(SimulatedClock(tmp_path / "clock"), 0.0)
+    first = clock.now_s()
+    while clock.now_s() <= first:
+        pass
+    patient = UnstoppableClock(SimulatedClock(tmp_path / "clock"), 1e6)
+    assert patient.now_s() == 0
 
 
 def test_simulated_clock_shows_what_was_written(tmp_path):

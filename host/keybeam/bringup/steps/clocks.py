@@ -20,6 +20,8 @@ __all__ = ["CLOCKS"]
 
 _LOCK_FRAMES = 12
 """Frames within which a receiver finds sync words: three are enough without errors."""
+_LEAST_RANGE_NS = 2.0
+"""The plot shows no less than what sampling makes."""
 _LOCKED = SYNC_STATES.index("locked")
 
 
@@ -128,10 +130,12 @@ def _draw(data: Data, _: Plan) -> list[tuple[str, Plot]]:
     frames = (counters - counters[0]).astype(float)
     since = (times - times[0]) * FINE_PS
     left = since - np.polyval(np.polyfit(frames, since, 1), frames)
+    most = max(_LEAST_RANGE_NS, 1.2 * float(np.abs(left).max()) / 1e3)
 
     def draw(axes: Axes) -> None:
         axes.plot(frames * FRAME_DURATION_PS * 1e-9, left / 1e3, ".-", color=BLUE, lw=0.8)
         axes.set(xlabel="time / ms", ylabel="sync word, off the line / ns")
+        axes.set_ylim(-most, most)
 
     return [("Times of the sync words, less a straight line", both_sizes(draw, "clocks"))]
 

@@ -14,10 +14,10 @@ from keybeam.bringup.checks import Check, Data, check
 from keybeam.bringup.edges import (
     PERIOD_PS,
     PERIOD_SLOTS,
-    SAMPLED_RMS_PS,
     SIGNATURES,
     LaneFit,
     fit_lane,
+    sampled_limit_ps,
 )
 from keybeam.bringup.plan import Plan
 from keybeam.bringup.steps.step import Step
@@ -253,9 +253,10 @@ def _judge(data: Data, plan: Plan) -> list[Check]:
                 "the lead.",
             )
         )
-    jitter = (1.1 * SAMPLED_RMS_PS) if data["sampled"] else plan.jitter_ps * 2
     for lane, fit in before.items():
         if fit.lane == lane:
+            count = data[f"before_{lane}_{plan.leads[lane].name}"].size
+            jitter = sampled_limit_ps(count) if data["sampled"] else 2 * plan.jitter_ps
             checks.append(
                 check(
                     f"lane {lane}: jitter",
@@ -263,7 +264,7 @@ def _judge(data: Data, plan: Plan) -> list[Check]:
                     f"{fit.rms_ps:.0f} ps RMS"
                     + (" with the bins of 1.6 ns" if data["sampled"] else ""),
                     f"≤ {jitter:.0f} ps RMS"
-                    + (", what such bins alone make and a tenth" if data["sampled"] else ""),
+                    + (", what such bins and so few edges alone make" if data["sampled"] else ""),
                     "Is the lead terminated, its level right for the input? Reflections and slow "
                     "edges add jitter.",
                 )

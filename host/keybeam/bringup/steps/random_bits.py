@@ -31,7 +31,7 @@ _BITS_OF_PULSE = 2
 _RELEASE_FRAMES = 4
 _GUARD = 256
 """Pulses at the start of a run that are left out: they may be blanked, or in the log's guard."""
-_Z_99, _IDEAL_SIGMAS = 2.576, 3.0
+_Z_99, _IDEAL_SIGMAS = 2.576, 4.0
 
 
 def _take(bench: Bench, origin: RandomOrigin) -> NDArray[np.uint8]:

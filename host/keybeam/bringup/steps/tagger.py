@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from keybeam.bringup.bench import Bench
 from keybeam.bringup.checks import Check, Data, check
-from keybeam.bringup.edges import SAMPLED_RMS_PS, clock_ratio, line_residuals
+from keybeam.bringup.edges import clock_ratio, line_residuals, sampled_limit_ps
 from keybeam.bringup.plan import Plan
 from keybeam.bringup.steps.step import Step
 from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, FINE_STEPS, SLOT_PS, SLOTS_PER_CYCLE
@@ -97,7 +97,9 @@ def _judge(data: Data, plan: Plan) -> list[Check]:
     left, _ = _residuals(data)
     widest = max((line.quantisation_ps for line in _linearities(data).values()), default=0.0)
     limit = (
-        max(plan.jitter_ps, _QUANTISATION_SHARE * widest) if data["lines"] else 1.1 * SAMPLED_RMS_PS
+        max(plan.jitter_ps, _QUANTISATION_SHARE * widest)
+        if data["lines"]
+        else sampled_limit_ps(left.size)
     )
     rms = float(left.std()) if left.size else np.inf
     checks.append(
@@ -106,7 +108,7 @@ def _judge(data: Data, plan: Plan) -> list[Check]:
             rms <= limit,
             f"{rms:.0f} ps RMS of {left.size:,} edges of the downlink, its own jitter included",
             f"≤ {limit:.0f} ps RMS"
-            + ("" if data["lines"] else ": bins of 1.6 ns alone make 462 ps, and a tenth"),
+            + ("" if data["lines"] else ": what bins of 1.6 ns and so few edges alone make"),
             "If the lanes show less, the downlink's own jitter is the reason; else calibrate anew "
             "(`keybeam rx calibrate`) and look at the supply of the reference oscillator.",
         )
