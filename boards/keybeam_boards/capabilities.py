@@ -1,7 +1,6 @@
 """What each board can do, from its platform alone."""
 
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from typing import Any
 
 from keybeam.protocol.identity import Role
@@ -10,8 +9,8 @@ from keybeam_boards.board import RECEIVER_RESOURCES, Board
 from keybeam_boards.dram import DRAM_LOG_FRAMES
 from keybeam_boards.options import choices
 from keybeam_boards.platforms import BOARDS
-from keybeam_boards.rates import BITS_PER_EDGE_CYCLE, SLOT_RATES, SlotRate
-from keybeam_boards.rules import EDGE_CLOCK_LIMIT_HZ, IO_RATE_HZ
+from keybeam_boards.rates import SLOT_RATES, SlotRate
+from keybeam_boards.rules import EDGE_CLOCK_LIMIT_HZ, IO_RATE_HZ, LAB_MARGIN
 from keybeam_gateware.primitives.pll import plan_pll
 from keybeam_gateware.transmitter import DEFAULT_LOG_FRAMES
 
@@ -105,17 +104,15 @@ def _role(board: Board, role: Role) -> RoleCapabilities:
     return RoleCapabilities(
         slot_rate=board.slot_rates[role],
         in_specification=inside,
-        lab_only=[name for name in able if name not in inside and float(name) <= _FASTEST_MHZ],
+        lab_only=[
+            name for name, one in able.items() if name not in inside and _on_the_bench(board, one)
+        ],
         lanes=list(board.lane_choice) if sends else [inputs],
         options={option: list(values) for option, values in choices(type(board), role).items()},
         log_frames=frames,
         log_seconds=None if frames is None else frames * FRAME_SLOTS / rate.slot_hz,
         log_memory=None if frames is None else "block RAM" if board.memory is None else "DDR3",
     )
-
-
-_FASTEST_MHZ = 625
-"""Fastest slot rate at which a part outside its data sheet was ever considered."""
 
 
 def _has_clock(board: Board, rate: SlotRate) -> bool:
@@ -131,9 +128,14 @@ def _has_clock(board: Board, rate: SlotRate) -> bool:
 
 def _within(board: Board, role: Role, rate: SlotRate) -> bool:
     """Whether edge clock and buffers are within the data sheet."""
-    if Fraction(rate.slot_hz, BITS_PER_EDGE_CYCLE) > EDGE_CLOCK_LIMIT_HZ[board.speed]:
+    if rate.edge_clock_hz > EDGE_CLOCK_LIMIT_HZ[board.speed]:
         return False
     return all(rate.slot_hz <= IO_RATE_HZ[io_type] for io_type in board.io_types(role))
+
+
+def _on_the_bench(board: Board, rate: SlotRate) -> bool:
+    """Whether what is beyond the data sheet is let pass for the lab."""
+    return rate.edge_clock_hz < EDGE_CLOCK_LIMIT_HZ[board.speed] * LAB_MARGIN
 
 
 def _log_frames(board: Board) -> int:
