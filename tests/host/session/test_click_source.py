@@ -53,6 +53,21 @@ def test_the_pass_ends_when_the_link_is_lost():
     assert np.array_equal(read_all(source)["index"], index)
 
 
+def test_records_that_end_give_what_is_left():
+    index, channel = some_clicks(9000, 400)
+    parts = np.array_split(stream(index, channel, frames=400, running=400), 7)
+    source = ClickSource(RecordedBoard(parts), PulseIndexer(), seed=1)
+    clicks = [source.read() for _ in parts]
+    before = sum(part.size for part in clicks)
+    clicks.append(source.finish())
+    # All but those after the last sync word.
+    expected = index[index < 399 * FRAME_SLOTS]
+    assert np.array_equal(np.concatenate(clicks)["index"], expected)
+    assert before < expected.size
+    assert source.finish().size == 0
+    assert source.read() is None
+
+
 def test_the_pass_ends_after_its_duration():
     index, channel = some_clicks(9000, 400)
     records = stream(index, channel, frames=500, running=500)
