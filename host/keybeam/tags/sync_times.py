@@ -120,11 +120,16 @@ def _refined_blocks(path: Path, channel: int) -> Iterator[tuple[NDArray[np.void]
                 continue
             refined = refine_sync_times(syncs, np.sort(edges))
             given = slice(first, syncs.size - 2)
-            yield syncs[given], RefinedSyncs(*(field[given] for field in refined))
+            yield syncs[given], _part(refined, given)
             edges = edges[edges >= syncs["time"][-4]]
             syncs, first = syncs[-4:], 2
     refined = refine_sync_times(syncs, np.sort(edges))
-    yield syncs[first:], RefinedSyncs(*(field[first:] for field in refined))
+    yield syncs[first:], _part(refined, slice(first, None))
+
+
+def _part(refined: RefinedSyncs, given: slice) -> RefinedSyncs:
+    """Some of the words."""
+    return RefinedSyncs(refined.syncs[given], refined.error_ps[given], refined.edges[given])
 
 
 def _scatter(syncs: NDArray[np.void]) -> tuple[float, float]:
