@@ -1,7 +1,6 @@
 """Efficiency, frame errors and speed of the distillation, beside what was aimed at.
 
-Prints Markdown tables: reconciliation in its modes, and privacy amplification against a Fourier
-transform.
+Prints a Markdown table of reconciliation in its modes for low f; `kernels.py` has the fast one.
 
 Example:
     python benchmarks/distillation.py --frames 1000 --plots docs/images
@@ -9,7 +8,6 @@ Example:
 
 import json
 import math
-import platform
 import sys
 import time
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -19,9 +17,9 @@ from typing import NamedTuple
 
 import click
 import numpy as np
+from reporting import machine, spread
 
-from keybeam.distillation import Mode, binary_entropy, choose_code, reconcile, toeplitz
-from keybeam.distillation.amplification import toeplitz_by_transform
+from keybeam.distillation import Mode, binary_entropy, choose_code, reconcile
 from keybeam.distillation.reconciliation import code_by_identifier
 from keybeam.protocol.numbers import PACKET_BITS
 
@@ -44,26 +42,6 @@ LONG_TARGETS = {(1_000_000, 0.02): 1.05}
 
 FAILURES = {Mode.EFFICIENT: 0.01, Mode.INTERACTIVE: 0.001}
 """Largest part of the frames that may fail."""
-
-AMPLIFICATION = ((500_000, 107_392, 300), (10_000_000, 2_150_000, 200))
-"""Bits in, bits out (21 %, as the paper's block), and Mb/s of input aimed at."""
-
-
-def machine() -> str:
-    """Processor and versions, for the reader of a result."""
-    model = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as lines:
-            model = next(line.split(":")[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        pass
-    return f"{model}, Python {platform.python_version()}, NumPy {np.__version__}"
-
-
-def spread(values: list[float], digits: int = 0) -> str:
-    """Median and range."""
-    low, middle, high = np.quantile(values, (0, 0.5, 1))
-    return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
 def finite_limit(qber: float, failures: float, n: int = PACKET_BITS) -> float:
@@ -162,7 +140,7 @@ def row(point: dict) -> str:
         f"| {point['mode']} | {point['frame_bits'] // 1000} k | {point['qber']:.1%} "
         f"| {point['f']:.4f} | {aim} | {point['limit']:.3f} "
         f"| {point['failed']}/{point['frames']} | {point['silent']} | {point['rounds']:.1f} "
-        f"| {spread(point['speeds'], 1)} | {met} |"
+        f"| {spread(point['speeds'])} | {met} |"
     )
 
 
@@ -171,28 +149,13 @@ def points(frames: int) -> list[Point]:
     few = max(1, frames // 10)
     return [
         Point(mode, qber, PACKET_BITS, frames if qber in QBERS else few)
-        for mode in Mode
+        for mode in TARGETS
         for qber in sorted((*QBERS, *OTHER_QBERS))
     ] + [
         Point(mode, qber, frame_bits, max(1, frames // 20))
         for frame_bits, qber in LONG_FRAMES
-        for mode in Mode
+        for mode in TARGETS
     ]
-
-
-def amplify(n: int, length: int, repeats: int, generator: np.random.Generator) -> list[float]:
-    """Mb/s of the Toeplitz product, and how many times faster than the transform it is."""
-    bits = generator.integers(0, 2, n, dtype=np.uint8)
-    seed = generator.integers(0, 2, n + length - 1, dtype=np.uint8)
-    seconds = []
-    for _ in range(repeats):
-        start = time.process_time()
-        toeplitz(bits, seed, length)
-        seconds.append(time.process_time() - start)
-    start = time.process_time()
-    toeplitz_by_transform(bits, seed, length)
-    ratio = (time.process_time() - start) / np.median(seconds)
-    return [*(n / np.array(seconds) / 1e6), float(ratio)]
 
 
 def fails(identifier: int, qber: float, seed: tuple[int, ...]) -> bool:
@@ -227,7 +190,7 @@ def draw(rows: list[dict], curves: dict[int, list[tuple[float, float]]], folder:
     import matplotlib.pyplot as plt
 
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
-    for mode in Mode:
+    for mode in TARGETS:
         name = mode.name.lower()
         mine = [r for r in rows if r["mode"] == name and r["frame_bits"] == PACKET_BITS]
         rates = [100 * point["qber"] for point in mine]
@@ -255,7 +218,6 @@ def draw(rows: list[dict], curves: dict[int, list[tuple[float, float]]], folder:
 
 @click.command()
 @click.option("--frames", default=100, show_default=True, help="Frames of each row with an aim.")
-@click.option("--repeats", default=5, show_default=True, help="Runs of the other timings.")
 @click.option("--seed", default=1, show_default=True, help="Seed of bits and errors.")
 @click.option("--processes", default=1, show_default=True, help="Frames at the same time.")
 @click.option(
@@ -271,13 +233,12 @@ def draw(rows: list[dict], curves: dict[int, list[tuple[float, float]]], folder:
 )
 def main(
     frames: int,
-    repeats: int,
     seed: int,
     processes: int,
     json_path: Path | None,
     plots: Path | None,
 ) -> None:
-    """Measure and print the tables; speeds are of processor time, median and range.
+    """Measure and print the table; speeds are of processor time, median and range.
 
     \b
     Example:
@@ -301,13 +262,6 @@ def main(
             draw(rows, curves, plots)
     if json_path:
         json_path.write_text(json.dumps(rows, indent=1) + "\n")
-    click.echo("\n| block bits | key bits | Mb/s a core | aim | times the transform | met |")
-    click.echo("|---|---|---|---|---|---|")
-    generator = np.random.default_rng(seed)
-    for n, length, aim in AMPLIFICATION:
-        *speeds, ratio = amplify(n, length, repeats, generator)
-        met = "yes" if np.median(speeds) >= aim else "no"
-        click.echo(f"| {n} | {length} | {spread(speeds)} | {aim} | {ratio:.1f} | {met} |")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import time
 
 import click
 import numpy as np
-from distillation import machine, spread
+from reporting import machine, spread
 
 from keybeam.distillation import Mode, binary_entropy, choose_code, reconcile, toeplitz
 from keybeam.distillation.amplification import product_kernels, toeplitz_by_transform

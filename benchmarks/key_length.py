@@ -7,13 +7,13 @@ Example:
     python benchmarks/key_length.py --repeats 5
 """
 
-import platform
 import time
 from collections.abc import Callable
 
 import click
 import numpy as np
 import scipy
+from reporting import machine
 
 from keybeam.key_length import (
     BasisCounts,
@@ -37,15 +37,6 @@ def seconds_of(work: Callable[[], object], repeats: int) -> np.ndarray:
         work()
         times.append(time.process_time() - start)
     return np.array(times)
-
-
-def machine() -> str:
-    """Name of the processor."""
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next(line.split(":")[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def first() -> None:
@@ -85,8 +76,7 @@ def main(repeats: int) -> None:
         python benchmarks/key_length.py
     """
     click.echo(
-        f"{machine()}, Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"SciPy {scipy.__version__}; one core, processor time, {repeats} runs\n"
+        f"{machine()}, SciPy {scipy.__version__}; one core, processor time, {repeats} runs\n"
     )
     click.echo("| what | median | range | times the paper's |")
     click.echo("|---|---|---|---|")
