@@ -128,7 +128,7 @@ def _refined_blocks(path: Path, channel: int) -> Iterator[tuple[NDArray[np.void]
 
 
 def _part(refined: RefinedSyncs, given: slice) -> RefinedSyncs:
-    """Some of the words."""
+    """Give some of the words."""
     return RefinedSyncs(refined.syncs[given], refined.error_ps[given], refined.edges[given])
 
 
