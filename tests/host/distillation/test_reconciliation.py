@@ -253,6 +253,20 @@ def test_every_code_is_well_formed():
     assert limits[-1] > 0.11
 
 
+def test_no_two_columns_of_degree_two_make_a_word_of_weight_four():
+    """They would, between the same rows, where twice the difference of their steps is a turn."""
+    for identifier in code_identifiers():
+        matrix = code_by_identifier(identifier).matrix
+        rows = np.repeat(np.arange(matrix.block_rows), np.diff(matrix.row_starts))
+        seen = set()
+        for column in np.flatnonzero(np.bincount(matrix.columns) == 2):
+            entries = np.flatnonzero(matrix.columns == column)
+            step = np.subtract(*matrix.shifts[entries])
+            word = (*rows[entries].tolist(), int(2 * step % matrix.circulant))
+            assert word not in seen, identifier
+            seen.add(word)
+
+
 @pytest.mark.parametrize("factor", [5, 10])
 def test_codes_of_longer_frames_cover_the_others(factor):
     """Check k of a long matrix, and its variables, lie over check k of the short one."""

@@ -22,6 +22,10 @@ _CANDIDATES = 8
 """Block rows, those with the fewest entries, among which the farthest check is chosen."""
 
 
+_COPIES = (2, 4, 5)
+"""Parts of a circulant in which a column may meet itself."""
+
+
 class _Placement:
     """A growing base matrix that knows which shift differences are taken."""
 
@@ -55,13 +59,28 @@ class _Placement:
         nearest = np.full(self.taken.shape[1:], float(FAR))
         while len(entries) < degree:
             row, shift = entries[-1]
-            there = self.graph.distances(row)[:, (shift - self.shifts) % self.circulant]
-            nearest = np.minimum(nearest, there)
+            nearest = np.minimum(nearest, self._distances(row, shift))
             used = [row for row, _ in entries]
             others = [row for row in order if row not in used][:_CANDIDATES]
             chosen = nearest[others]
             entries.append(self._farthest(entries, others, chosen))
         self._take(entries)
+
+    def _distances(self, row: int, shift: int) -> NDArray[np.float64]:
+        """Distance to the check of every row and shift, as a new column would close it.
+
+        The copies of one column in its circulant can close a cycle together, too: where a path
+        ends n-th parts of a turn beside, n of them do.
+        """
+        distances = self.graph.distances(row).astype(np.float64)
+        there = distances[:, (shift - self.shifts) % self.circulant]
+        nearest = there
+        for copies in _COPIES:
+            part = self.circulant // copies
+            for turn in range(part, self.circulant, part):
+                closed = copies * (np.roll(there, turn, axis=1) + 1) - 1
+                nearest = np.minimum(nearest, closed)
+        return nearest
 
     def _farthest(
         self, entries: Entries, rows: list[int], distances: NDArray[np.float64]

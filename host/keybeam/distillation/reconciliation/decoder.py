@@ -99,9 +99,7 @@ class FrameDecoder:
     def decode(
         self, iteration_limit: int = ITERATION_LIMIT, patience: int = PATIENCE
     ) -> DecodeResult:
-        """Try to find the frame.
-
-        It begins anew each time: messages that led astray would outweigh the bits told since.
+        """Try to find the frame, anew each time.
 
         Parameters
         ----------
