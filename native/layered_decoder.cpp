@@ -55,7 +55,11 @@ KEYBEAM_INLINE void backward_lanes(std::size_t lanes, const float *__restrict di
         const float right = (1.0F - message[k]) * (1.0F + others);
         const float ratio = wrong / right;
         const float low = ratio > smallest_odds ? ratio : smallest_odds;
-        odds[k] = low < largest_odds ? low : largest_odds;
+        const float after = low < largest_odds ? low : largest_odds;
+        // At a bound the odds no longer say what all messages do, so that taking one out again
+        // would shift them for good: there the bit is settled.
+        const bool settled = odds[k] >= largest_odds || odds[k] <= smallest_odds;
+        odds[k] = settled ? odds[k] : after;
         message[k] = others;
         product[k] = product[k] * difference[k];
     }

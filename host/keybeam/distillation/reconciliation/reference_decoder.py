@@ -41,7 +41,10 @@ def _update_row(
         messages[entry] = others
         product = product * difference[entry]
     after = (wrong * (_ONE - messages)) / (right * (_ONE + messages))
-    odds[variables] = np.clip(after, _SMALLEST_ODDS, _LARGEST_ODDS)
+    # At a bound the odds no longer say what all messages do, so that taking one out again would
+    # shift them for good: there the bit is settled.
+    settled = (before_row >= _LARGEST_ODDS) | (before_row <= _SMALLEST_ODDS)
+    odds[variables] = np.where(settled, before_row, np.clip(after, _SMALLEST_ODDS, _LARGEST_ODDS))
 
 
 def decode_layered(
