@@ -134,7 +134,7 @@ def test_bad_files_are_told_and_leave_no_key(settings, tmp_path):
         process_pass(replace(settings, symbols=broken))
     with pytest.raises(PipelineError, match="at least one capture"):
         replace(settings, captures=())
-    with pytest.raises(PipelineError, match="interactive, cascade, not 'wishful'"):
+    with pytest.raises(PipelineError, match="interactive, fast, cascade, not 'wishful'"):
         replace(settings, mode="wishful")
     with pytest.raises(PipelineError, match="workers"):
         replace(settings, workers=-1)

@@ -79,13 +79,14 @@ class Mode(Enum):
 
 
 _FIRST_PART = 0.008
-_GROWTH = 1.5
+_GROWTH = 2.0
 
 
 def wanted_bits(code: Code, round_number: int) -> int:
-    """Bits to ask for in a round, which counts from 0: 0.8 % of the syndrome, then half more each.
+    """Bits to ask for in a round, which counts from 0: 0.8 % of the syndrome, then twice as many each.
 
-    Six rounds together are at most a sixth of the syndrome.
+    Most frames need two or three rounds; six together are half of the syndrome, for a frame with
+    many more errors than expected.
     """
     return int(_FIRST_PART * _GROWTH**round_number * code.syndrome_bits) // 8 * 8
 
