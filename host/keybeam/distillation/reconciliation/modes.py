@@ -83,7 +83,7 @@ _GROWTH = 2.0
 
 
 def wanted_bits(code: Code, round_number: int) -> int:
-    """Bits to ask for in a round, which counts from 0: 0.8 % of the syndrome, then twice as many each.
+    """Bits to ask for in a round, which counts from 0: 0.8 % of the syndrome, then twice as many.
 
     Most frames need two or three rounds; six together are half of the syndrome, for a frame with
     many more errors than expected.
