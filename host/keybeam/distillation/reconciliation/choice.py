@@ -89,10 +89,10 @@ def choose_code(
         If the rate is out of range or too high for every code, or there are no codes for such
         frames.
     """
+    identifiers = code_identifiers(frame_bits)
     if not isinstance(estimate, ErrorEstimate):
         estimate = ErrorEstimate(estimate, 0.0)
     limit = frame_error_limit(estimate, mode.margin, mode.doubt, frame_bits)
-    identifiers = code_identifiers(frame_bits)
     if limit > limit_of(identifiers[-1]):
         raise DistillationError(
             f"no reconciliation code for an error rate of {estimate.rate:.2%}: "
