@@ -78,7 +78,7 @@ class Mode(Enum):
         return self.value.rounds
 
 
-_PARTS = (0.008, 0.012, 0.018, 0.03, 0.1, 0.25)
+_PARTS = (0.008, 0.012, 0.018, 0.03, 0.12, 0.3)
 """Bits to ask for in each round, as parts of the syndrome.
 
 The first ones find how much a frame needs; the last are for frames with far more errors than
@@ -87,7 +87,7 @@ expected, as bits told tell less where the decoder is far from its goal.
 
 
 def wanted_bits(code: Code, round_number: int) -> int:
-    """Bits to ask for in a round, which counts from 0; in all six 42 % of the syndrome."""
+    """Bits to ask for in a round, which counts from 0; in all six 49 % of the syndrome."""
     return int(_PARTS[round_number] * code.syndrome_bits) // 8 * 8
 
 
