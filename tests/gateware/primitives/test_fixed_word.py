@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 import pytest
 
 from keybeam_gateware.primitives.fixed_word import FixedWord
