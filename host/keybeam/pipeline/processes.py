@@ -93,6 +93,11 @@ def _in_turn(readers: list[RingReader]) -> Iterator[Item]:
         for reader in readers:
             item = reader.read()
             if item is None:
+                # The others have no more items either, but may not have said so yet: a reader that
+                # left now would look to them as if it had died.
+                for other in readers:
+                    if other is not reader:
+                        other.read()
                 return
             yield item
 
