@@ -289,7 +289,8 @@ def _result(
         passed=all(account.balanced for account in accounts)
         and marked > 0
         and downlink["cut_words_seen"] == downlink["wrong_frames"] == link_losses == 0
-        and bool(run.flags["signal lost"] and run.flags["lock lost"])
+        and downlink["cut_flywheel"] == downlink["cut_frames"]
+        and bool(run.flags["signal lost"] and run.flags["flywheel"])
         and run.well,
     )
 

@@ -35,12 +35,12 @@ class ThorlabsEll14(RotationMount):
     letters and hexadecimal digits; they have no termination, answers end by carriage return and
     line feed. A move is answered when it is over, by the position.
 
-    Manual: Thorlabs, *ELLx modules protocol manual*, issue 7: "Messages" and "Status codes".
+    Manual: Thorlabs, *ELLx modules protocol manual*, 7th issue: "Messages" and "Status codes".
     """
 
     model = "thorlabs-ell14"
     device = "Thorlabs ELL14, ELL16 or ELL18"
-    manual = "Thorlabs, ELLx modules protocol manual, issue 7"
+    manual = "Thorlabs, ELLx modules protocol manual, 7th issue"
     terminations = Terminations(write="", read="\r\n", baud_rate=9600)
 
     _pulses = 0
