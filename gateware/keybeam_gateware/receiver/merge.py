@@ -112,11 +112,12 @@ class TimeOrderedMerge(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Depths of a balanced tree differ by one. What enters nearer to the root is let in later by
-        # the latency of the node that it is spared, so that all are of the same age everywhere.
+        # the latency of the node that it is spared, so that all are of the same age everywhere. One
+        # cycle more is spent in a buffer behind each source.
         depth = (self._sources - 1).bit_length()
         bounds = [Signal(COARSE_BITS, name=f"bound_{spared}") for spared in range(2)]
         for spared, bound in enumerate(bounds):
-            m.d.sync += bound.eq(self.cycle - (self._latency + spared * MergeNode.LATENCY))
+            m.d.sync += bound.eq(self.cycle - (self._latency + 1 + spared * MergeNode.LATENCY))
 
         def admit(source: int, nodes: int) -> stream.Interface:
             m.submodules[f"admission_{source}"] = admission = Admission()
@@ -126,7 +127,10 @@ class TimeOrderedMerge(wiring.Component):
             bound = Signal(COARSE_BITS, name=f"bound_of_{source}", init=before)
             m.d.sync += bound.eq(bounds[depth - nodes])
             m.d.comb += admission.bound.eq(bound)
-            connect(m, flipped(self.heads[source]), admission.input)
+            # What the tree takes is known late in a cycle, and a source has yet to act on it.
+            m.submodules[f"arrivals_{source}"] = arrivals = StreamBuffer(MergeItem)
+            connect(m, flipped(self.heads[source]), arrivals.input)
+            connect(m, arrivals.output, admission.input)
             return admission.output
 
         root = _tree(m, range(self._sources), admit)

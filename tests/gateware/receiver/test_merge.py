@@ -259,7 +259,7 @@ class Markers(wiring.Component):
 def test_epochs_are_periodic_and_a_fence_stands_where_it_was_asked_for(bench):
     dut = Markers()
     cycles = 7 << EPOCH_UNIT_BITS
-    asked = {1500: 11, 1505: 12, 2048: 13, 6000: 14}
+    asked = {1500: 11, 1501: 12, 2048: 13, 6000: 14}
     found = bench.play(
         dut,
         cycles,
@@ -275,7 +275,7 @@ def test_epochs_are_periodic_and_a_fence_stands_where_it_was_asked_for(bench):
     records = [record for valid, record in zip(found.valid, found.record, strict=True) if valid]
     seen = [(record >> TYPE_SHIFT, record & BODY_MASK) for record in records]
     epoch = [(RecordType.EPOCH, n << EPOCH_UNIT_BITS << COARSE_SHIFT) for n in range(0, 7, 2)]
-    # The request of 12 came while 11 was waiting; equal times: EPOCH first.
+    # The request of 12 came before 11 was taken; equal times: EPOCH first.
     fence = {value: (RecordType.FENCE, value) for value in asked.values()}
     assert seen == [epoch[0], fence[11], epoch[1], fence[13], epoch[2], fence[14], epoch[3]]
     assert all(record >> CHANNEL_SHIFT & 63 == 0 for record in records)
