@@ -1,30 +1,14 @@
 """Spoils the bits of a source on purpose, to see its alarms raised on a running board."""
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import data, enum, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from keybeam.protocol.modes import InjectedFault
 from keybeam.randomness import GROUP_BITS, LANES, WORD_BITS
 from keybeam_gateware.randomness.layouts import lane_groups, random_layout
 
-__all__ = ["INJECTION_LAYOUT", "FaultInjector", "InjectedFault"]
-
-
-class InjectedFault(enum.Enum, shape=3):
-    """What happens to the bits of the chosen lanes."""
-
-    NONE = 0
-    """Nothing."""
-    STUCK_LOW = 1
-    """They are all 0."""
-    STUCK_HIGH = 2
-    """They are all 1."""
-    BIASED = 3
-    """Three of four are 1: each is the or of a bit of this lane and one of the next lane."""
-    REPEATING = 4
-    """The bits of the first such word come again in every word."""
-    COPIED = 5
-    """They are those of the next lane."""
+__all__ = ["INJECTION_LAYOUT", "FaultInjector"]
 
 
 INJECTION_LAYOUT = data.StructLayout({"fault": InjectedFault, "lanes": LANES})
@@ -68,15 +52,15 @@ class FaultInjector(wiring.Component):
             bits = Signal(GROUP_BITS, name=f"spoilt_{number}")
             m.d.comb += bits.eq(lanes[number])
             with m.If(self.injection.lanes[number]), m.Switch(fault):
-                with m.Case(InjectedFault.STUCK_LOW):
+                with m.Case(InjectedFault.STUCK_0):
                     m.d.comb += bits.eq(0)
-                with m.Case(InjectedFault.STUCK_HIGH):
+                with m.Case(InjectedFault.STUCK_1):
                     m.d.comb += bits.eq(-1)
                 with m.Case(InjectedFault.BIASED):
                     m.d.comb += bits.eq(lanes[number] | following)
                 with m.Case(InjectedFault.REPEATING):
                     m.d.comb += bits.eq(kept[number])
-                with m.Case(InjectedFault.COPIED):
+                with m.Case(InjectedFault.COPY):
                     m.d.comb += bits.eq(following)
             spoilt.append(bits)
         m.d.comb += self.active.eq(fault != InjectedFault.NONE)

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-__all__ = ["PRBS_TAPS", "PatternMode", "RandomOrigin", "StartCondition"]
+__all__ = ["PRBS_TAPS", "InjectedFault", "PatternMode", "RandomOrigin", "StartCondition"]
 
 
 class PatternMode(IntEnum):
@@ -50,6 +50,23 @@ class RandomOrigin(IntEnum):
     """Words the host writes, for replay and tests; never key."""
     RING = 4
     """Ring oscillators in the part, for demonstrations; never key."""
+
+
+class InjectedFault(IntEnum):
+    """What is done to raw random bits on purpose, to see the alarms it raises."""
+
+    NONE = 0
+    """Nothing."""
+    STUCK_0 = 1
+    """They are all 0."""
+    STUCK_1 = 2
+    """They are all 1."""
+    BIASED = 3
+    """Three of four are 1: each is the or of a bit of this lane and one of the next lane."""
+    REPEATING = 4
+    """The bits of the first such word come again in every word."""
+    COPY = 5
+    """They are those of the next lane."""
 
 
 class StartCondition(IntEnum):

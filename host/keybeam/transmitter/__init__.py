@@ -20,7 +20,6 @@ from keybeam.transmitter.settings import (
     stop,
 )
 from keybeam.transmitter.sources import (
-    InjectedFault,
     clear_alarms,
     inject_fault,
     restart_source,
@@ -31,7 +30,6 @@ from keybeam.transmitter.sources import (
 from keybeam.transmitter.status import lane_settings, source_status, transmitter_status
 
 __all__ = [
-    "InjectedFault",
     "Pulse",
     "TransmitterBusyError",
     "TransmitterCalibration",

@@ -19,7 +19,7 @@ from keybeam.protocol.lanes import (
     sagnac_lane_table,
     time_bin_lane_table,
 )
-from keybeam.protocol.modes import PatternMode, RandomOrigin, StartCondition
+from keybeam.protocol.modes import InjectedFault, PatternMode, RandomOrigin, StartCondition
 from keybeam.protocol.symbols import (
     Basis,
     Intensity,
@@ -50,7 +50,7 @@ def _names(kind: Any) -> dict[str, Any]:
     return {member.name.lower().replace("_", "-"): member for member in kind}
 
 
-_MODES, _ORIGINS, _FAULTS = map(_names, (PatternMode, RandomOrigin, sources.InjectedFault))
+_MODES, _ORIGINS, _FAULTS = map(_names, (PatternMode, RandomOrigin, InjectedFault))
 _CONDITIONS = _names(StartCondition)
 _LANE_NAMES = [*map(str, range(LANES)), "serial"]
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from enum import IntEnum
 
-from keybeam.protocol.modes import RandomOrigin
+from keybeam.protocol.modes import InjectedFault, RandomOrigin
 from keybeam.randomness import LANES, Cutoffs
 from keybeam.transmitter.errors import TransmitterError
 from keybeam.transmitter.status import ALARMS, SOURCES, Readable
 
 __all__ = [
-    "InjectedFault",
     "clear_alarms",
     "inject_fault",
     "restart_source",
@@ -18,20 +16,6 @@ __all__ = [
     "set_origin",
     "test_source",
 ]
-
-
-class InjectedFault(IntEnum):
-    """Fault put into raw bits, to see the alarms it raises."""
-
-    NONE = 0
-    STUCK_0 = 1
-    STUCK_1 = 2
-    BIASED = 3
-    """Three of four bits are 1."""
-    REPEATING = 4
-    """The same bits in every word."""
-    COPY = 5
-    """The bits of the next lane."""
 
 
 def _known(source: str) -> str:

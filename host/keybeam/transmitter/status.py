@@ -4,7 +4,7 @@ from typing import Protocol
 
 from keybeam.output import Value
 from keybeam.protocol.lanes import LANES
-from keybeam.protocol.modes import PatternMode, RandomOrigin, StartCondition
+from keybeam.protocol.modes import InjectedFault, PatternMode, RandomOrigin, StartCondition
 
 __all__ = [
     "ALARMS",
@@ -51,6 +51,14 @@ def _take_snapshots(board: Readable, *blocks: str) -> None:
 def _word(name: str) -> str:
     """Name of a constant as one reads it."""
     return name.lower().replace("_", " ")
+
+
+def _injected(board: Readable, source: str) -> Value:
+    """Fault in the bits of a source, if any."""
+    fault = board.read(f"random.injection_{source}.fault")
+    if fault == InjectedFault.NONE:
+        return None
+    return _word(InjectedFault(fault).name) if fault in set(InjectedFault) else f"number {fault}"
 
 
 def _raised(board: Readable, flag: str, first: str) -> Value:
@@ -188,7 +196,7 @@ def _checked(board: Readable, name: str) -> dict[str, Value]:
     first = board.read(f"random.first_alarm_{name}.pulse_index")
     return {
         "state": _CHIP_STATES[board.read(f"random.status.state_{name}")],
-        "injected fault": board.read(f"random.injection_{name}.fault") or None,
+        "injected fault": _injected(board, name),
         "first alarm": first if any(alarms.values()) else None,
         **alarms,
         **cutoffs,

@@ -6,8 +6,8 @@ from amaranth.hdl._ast import AnySeq
 from amaranth.lib import data
 from proofs import assert_proved, assert_reached, assert_refuted, mutated
 
-from keybeam.protocol.modes import RandomOrigin
-from keybeam_gateware.randomness.injection import FaultInjector, InjectedFault
+from keybeam.protocol.modes import InjectedFault, RandomOrigin
+from keybeam_gateware.randomness.injection import FaultInjector
 from keybeam_gateware.randomness.origin import OriginSelector
 
 ENGINE = "smtbmc yices"
@@ -137,7 +137,7 @@ class InjectionIsNeverLive(Elaboratable):
         ]
         raw, fault = Signal(16), Signal(3)
         m.d.sync += [raw.eq(injector.raw), fault.eq(injection.fault)]
-        clean = (fault == InjectedFault.NONE.value) & (injector.word.bits == raw)
+        clean = (fault == InjectedFault.NONE) & (injector.word.bits == raw)
         m.d.comb += [
             Assert(~(injector.word_valid & injector.word.live) | clean),
             Cover(injector.word_valid & injector.word.live & (raw == 0x1234)),

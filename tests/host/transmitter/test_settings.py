@@ -6,11 +6,10 @@ import pytest
 
 from keybeam.protocol.downlink import SHORT_SYNC_WORD, sync_region
 from keybeam.protocol.lanes import one_hot_lane_table
-from keybeam.protocol.modes import PatternMode, RandomOrigin, StartCondition
+from keybeam.protocol.modes import InjectedFault, PatternMode, RandomOrigin, StartCondition
 from keybeam.protocol.symbols import Basis, Intensity, symbol_table
 from keybeam.randomness import cutoffs
 from keybeam.transmitter import (
-    InjectedFault,
     TransmitterBusyError,
     TransmitterError,
     clear_alarms,

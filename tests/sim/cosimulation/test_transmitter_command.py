@@ -89,7 +89,7 @@ def test_symbol_map_and_lanes(tx):
 
 def test_an_injected_fault_stops_the_bits_until_a_restart(tx):
     content = tx("source", "--inject", "stuck-1")
-    assert content["chip a"]["injected fault"] == 2
+    assert content["chip a"]["injected fault"] == "stuck 1"
     end = time.monotonic() + TIMEOUT_S
     while (content := tx("source"))["chip a"]["state"] != "hard stop":
         assert time.monotonic() < end
