@@ -8,4 +8,4 @@ def test_link_on_its_serial_line(simulator, tmp_path, monkeypatch):
     from looped_board import LoopedBoard
     from serial_bench import run_on_serial_line
 
-    assert run_on_serial_line(LoopedBoard(), "cocotb_link", tmp_path, simulator) == 8
+    assert run_on_serial_line(LoopedBoard(), "cocotb_link", tmp_path, simulator) == 9
