@@ -8,11 +8,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from keybeam.distillation import BlockCounts, binary_entropy
+from keybeam.distillation import BlockCounts
 from keybeam.key_length import KeyLength
 from keybeam.keystore import KeyState
-from keybeam.protocol.numbers import SLOT_PS
-from keybeam.protocol.symbols import Intensity, basis_of, bit_of
 from keybeam.session.authentication import authenticate, verify
 from keybeam.session.blocks import BlockPlan
 from keybeam.session.distiller import Correction, Disclosure
@@ -36,29 +34,21 @@ from keybeam.session.messages import (
     Settle,
     SettleReply,
     SiftReply,
-    SiftRequest,
     Syndrome,
     encode_message,
 )
-from keybeam.session.randomness import random_mask
+from keybeam.session.outcomes import PacketOutcome, block_statistics, packet_outcome
+from keybeam.session.sift_exchange import SiftExchange
 from keybeam.session.statistics import BlockStatistics, DroppedClicks, PacketStatistics
 from keybeam.sifting import (
-    ChunkCutter,
     CodingError,
-    PacketAssembler,
-    SiftedClicks,
     SiftedPacket,
     encode_indices,
-    pack_bits,
     unpack_bits,
-    unpack_intensities,
 )
 
 __all__ = ["GroundSession"]
 
-_CHUNK_SLOTS = 156_250_000
-"""Pulse slots of a chunk, 0.25 s: a fraction of what a state log must hold."""
-_CHUNK_CLICKS = 8192
 _WINDOW = 4
 """Chunks that may be unanswered before no further clicks are taken."""
 
@@ -71,14 +61,6 @@ class _Stage(Enum):
     LEAVING = auto()
 
 
-@dataclass(frozen=True)
-class _AskedChunk:
-    request: SiftRequest
-    index: NDArray[np.uint64]
-    bit: NDArray[np.uint8]
-    sampled: NDArray[np.bool_]
-
-
 @dataclass
 class _Corrected:
     """A packet that is being corrected, with the bits asked for so far."""
@@ -89,16 +71,6 @@ class _Corrected:
     told: list[tuple[BitsRequest, BitsReply]]
     request: BitsRequest | None = None
     places: NDArray[np.uint32] | None = None
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What became of a packet; `bits` are the satellite's, empty where it was dropped."""
-
-    packet: SiftedPacket
-    bits: NDArray[np.uint8]
-    errors: int
-    statistics: PacketStatistics
 
 
 @dataclass(frozen=True)
@@ -124,28 +96,19 @@ class GroundSession(Endpoint):
         Packets decided so far, in order.
     blocks : list of BlockStatistics
         Blocks finished so far, in order.
-    sifted_bits, sampled_bits : int
-        Sifted bits, and signal bits revealed, so far.
-    dropped : DroppedClicks
-        Clicks that the satellite could not sift so far.
     """
 
     def __init__(self, parts: EndpointParts) -> None:
         super().__init__(parts)
         self._stage = _Stage.GREETING
-        self._cutter = ChunkCutter(_CHUNK_SLOTS, _CHUNK_CLICKS)
-        self._assembler = PacketAssembler(parts.parameters.packet_bits)
+        self._sifting = SiftExchange(parts.parameters, parts.random, self._transcript)
         self._plan = BlockPlan(parts.parameters.block_packets)
-        self._asked: dict[int, _AskedChunk] = {}
-        self._answered: dict[int, tuple[SiftReply, SiftedClicks]] = {}
-        self._chunks_asked = 0
-        self._chunks_sifted = 0
         self._packets: dict[int, SiftedPacket] = {}
         self._syndromes: dict[int, Syndrome] = {}
         self._corrected: dict[int, _Corrected] = {}
         self._results: dict[int, PacketResult] = {}
-        self._outcomes: dict[int, _Outcome] = {}
-        self._good: list[_Outcome] = []
+        self._outcomes: dict[int, PacketOutcome] = {}
+        self._good: list[PacketOutcome] = []
         self._next_packet = 0
         self._block: _Block | None = None
         self._amplifying = False
@@ -153,19 +116,31 @@ class GroundSession(Endpoint):
         self._settling_name = ""
         self.packets: list[PacketStatistics] = []
         self.blocks: list[BlockStatistics] = []
-        self.sifted_bits = 0
-        self.sampled_bits = 0
-        self.dropped = DroppedClicks(0, 0, 0)
+
+    @property
+    def sifted_bits(self) -> int:
+        """Sifted bits so far."""
+        return self._sifting.sifted_bits
+
+    @property
+    def sampled_bits(self) -> int:
+        """Signal bits revealed so far."""
+        return self._sifting.sampled_bits
+
+    @property
+    def dropped(self) -> DroppedClicks:
+        """Clicks that the satellite could not sift so far."""
+        return self._sifting.dropped
 
     @property
     def ready(self) -> bool:
         """Whether clicks are taken now: the session is open, and few enough chunks wait."""
-        return self._stage is _Stage.SIFTING and len(self._asked) < _WINDOW
+        return self._stage is _Stage.SIFTING and self._sifting.unanswered < _WINDOW
 
     @property
     def leftover_bits(self) -> int:
         """Sifted bits that made no full packet."""
-        return self._assembler.pending_bits
+        return self._sifting.pending_bits
 
     def begin(self, now: float) -> list[Message]:
         """Open the session."""
@@ -192,38 +167,18 @@ class GroundSession(Endpoint):
         now : float
             Time in seconds.
         """
-        for chunk in self._cutter.feed(clicks):
+        for chunk in self._sifting.cut(clicks):
             self._ask_chunk(chunk, now)
         return self._taken()
 
     def end_pass(self, now: float) -> list[Message]:
         """Note that there are no more clicks; return the messages to send."""
-        for chunk in self._cutter.flush():
+        for chunk in self._sifting.cut_rest():
             self._ask_chunk(chunk, now)
         self._stage = _Stage.ENDING
         self._correct_early()
         self._end_sifting(now)
         return self._taken()
-
-    def _ask_chunk(self, clicks: NDArray[np.void], now: float) -> None:
-        number = self._chunks_asked
-        self._chunks_asked += 1
-        fraction = self._parts.parameters.sample_fraction
-        sampled = random_mask(self._parts.random, "sample", clicks.size, fraction)
-        index = np.ascontiguousarray(clicks["index"])
-        bit = bit_of(clicks["channel"])
-        request = SiftRequest(
-            chunk=number,
-            oldest=self._chunks_sifted,
-            count=clicks.size,
-            indices=encode_indices(index),
-            bases=pack_bits(basis_of(clicks["channel"])),
-            sampled=pack_bits(sampled),
-            bits=pack_bits(bit[sampled]),
-            nonce=self._parts.random.draw("nonce", 16),
-        )
-        self._asked[number] = _AskedChunk(request, index, bit, sampled)
-        self._ask("sift", number, request, now)
 
     def _accept(self, message: Message, now: float) -> bool:
         match message:
@@ -265,54 +220,24 @@ class GroundSession(Endpoint):
         self._go_on(now)
         return True
 
+    def _ask_chunk(self, clicks: NDArray[np.void], now: float) -> None:
+        request = self._sifting.ask(clicks)
+        self._ask("sift", request.chunk, request, now)
+
     def _accept_sift(self, reply: SiftReply, now: float) -> bool:
-        chunk = self._asked.get(reply.chunk)
-        if chunk is None or reply.chunk in self._answered:
-            return False
-        try:
-            clicks = self._sifted(chunk, reply)
-        except CodingError:
+        packets = self._sifting.accept(reply)
+        if packets is None:
             return False
         self._requests.close(("sift", reply.chunk))
-        self._answered[reply.chunk] = (reply, clicks)
-        while self._chunks_sifted in self._answered:
-            self._sift_next()
+        for packet in packets:
+            self._packets[packet.number] = packet
+        self._correct_early()
         self._end_sifting(now)
         return True
 
-    def _sifted(self, chunk: _AskedChunk, reply: SiftReply) -> SiftedClicks:
-        """Read the satellite's comparison."""
-        matching = unpack_bits(reply.matching, chunk.request.count).astype(bool)
-        intensity = unpack_intensities(reply.intensities, int(np.count_nonzero(matching)))
-        sampled, bit = chunk.sampled[matching], chunk.bit[matching]
-        decoy = (intensity == Intensity.DECOY) & ~sampled
-        error = np.zeros(bit.size, bool)
-        error[decoy] = unpack_bits(reply.decoy_bits, int(np.count_nonzero(decoy))) != bit[decoy]
-        return SiftedClicks(chunk.index[matching], intensity, sampled, bit, error)
-
-    def _sift_next(self) -> None:
-        number = self._chunks_sifted
-        self._chunks_sifted += 1
-        chunk = self._asked.pop(number)
-        reply, clicks = self._answered.pop(number)
-        signal = clicks.intensity == Intensity.SIGNAL
-        self.sifted_bits += int(np.count_nonzero(signal & ~clicks.sampled))
-        self.sampled_bits += int(np.count_nonzero(signal & clicks.sampled))
-        self.dropped = DroppedClicks(
-            self.dropped.too_old + reply.too_old,
-            self.dropped.too_new + reply.too_new,
-            self.dropped.invalid + reply.invalid,
-        )
-        self._transcript.add_chunk(chunk.request, reply)
-        for packet in self._assembler.feed(clicks):
-            self._packets[packet.number] = packet
-            following = packet.last_chunk + (packet.last_click == clicks.size - 1)
-            self._transcript.begin_packet(packet, following)
-        self._correct_early()
-
     def _end_sifting(self, now: float) -> None:
-        if self._stage is _Stage.ENDING and not self._asked:
-            message = PassEnd(self._chunks_asked)
+        if self._stage is _Stage.ENDING and not self._sifting.unanswered:
+            message = PassEnd(self._sifting.chunks)
             if ("pass_end", 0) not in self._requests:
                 self._ask("pass_end", 0, message, now)
 
@@ -320,7 +245,7 @@ class GroundSession(Endpoint):
         if self._stage is not _Stage.ENDING or ("pass_end", 0) not in self._requests:
             return False
         self._requests.close(("pass_end", 0))
-        mine = (self._assembler.packets, self._assembler.pending_bits)
+        mine = (self._sifting.packets, self._sifting.pending_bits)
         if (reply.packets, reply.pending_bits) != mine:
             raise SessionError(
                 f"the ends disagree on what was sifted: {mine[0]} packets and {mine[1]} bits here, "
@@ -343,13 +268,13 @@ class GroundSession(Endpoint):
     @property
     def _coming(self) -> range:
         """Packets whose syndromes may come before their last sifting replies."""
-        packets = self._assembler.packets
+        packets = self._sifting.packets
         return range(packets, self._plan.end(packets) + _WINDOW)
 
     def _received(self, number: int) -> bool:
         """Whether all pulses of a packet's block have been received."""
         taking = self._stage in (_Stage.GREETING, _Stage.SIFTING)
-        return not taking or self._assembler.packets >= self._plan.end(number)
+        return not taking or self._sifting.packets >= self._plan.end(number)
 
     def _correct_early(self) -> None:
         """Correct the packets whose syndromes overtook the last sifting replies of their block."""
@@ -429,30 +354,11 @@ class GroundSession(Endpoint):
         now: float,
     ) -> None:
         """Take the outcome of a packet's correction, and tell the satellite."""
-        good = corrected is not None
-        errors = int(np.count_nonzero(corrected != packet.bits)) if good else 0
-        result = PacketResult(packet.number, good, errors)
+        outcome = packet_outcome(packet, message, [reply for _, reply in told], corrected)
+        result = PacketResult(packet.number, outcome.statistics.good, outcome.errors)
         self._results[packet.number] = result
         self._transcript.end_packet(message, told, result)
-        leak_bits = Disclosure(message.code, message.syndrome, message.tag).leak_bits
-        leak_bits += sum(8 * len(reply.bits) for _, reply in told)
-        shannon_bits = packet.bits.size * binary_entropy(errors / packet.bits.size)
-        self._outcomes[packet.number] = _Outcome(
-            packet,
-            packet.bits[:0] if corrected is None else corrected,
-            errors,
-            PacketStatistics(
-                index=packet.number,
-                time_s=_time_s(packet.last_index),
-                good=good,
-                qber=errors / packet.bits.size if good else None,
-                sampled_qber=message.sampled_errors / max(message.sampled, 1),
-                sampled=message.sampled,
-                code=message.code,
-                leak_bits=leak_bits,
-                efficiency=leak_bits / shannon_bits if shannon_bits else None,
-            ),
-        )
+        self._outcomes[packet.number] = outcome
         self._send(result)
         # Packets are used in their order, whatever the order in which their syndromes came.
         while len(self.packets) in self._outcomes:
@@ -473,7 +379,7 @@ class GroundSession(Endpoint):
         if self._to_settle:
             self._settle(now)
             return
-        decided = len(self.packets) == self._assembler.packets
+        decided = len(self.packets) == self._sifting.packets
         last = self._stage is _Stage.DISTILLING and decided
         while self._next_packet < len(self.packets):
             end = self._plan.end(self._next_packet)
@@ -489,12 +395,12 @@ class GroundSession(Endpoint):
             self._stage = _Stage.LEAVING
             self._ask("goodbye", 0, Goodbye(len(self.blocks)), now)
 
-    def _amplify(self, outcomes: list[_Outcome]) -> None:
+    def _amplify(self, outcomes: list[PacketOutcome]) -> None:
         """Compute length and key of a block, then order it."""
         self._amplifying = True
         parts = self._parts
-        statistics = _block_statistics(len(self.blocks), outcomes)
-        dropped = self._plan.dropped(statistics.packets, self._assembler.packets)
+        statistics = block_statistics(len(self.blocks), outcomes)
+        dropped = self._plan.dropped(statistics.packets, self._sifting.packets)
         bits = np.concatenate([outcome.bits for outcome in outcomes])
 
         def work() -> tuple[KeyLength, bytes, bytes]:
@@ -600,28 +506,3 @@ class GroundSession(Endpoint):
         self._settling_name = ""
         self._go_on(now)
         return True
-
-
-def _time_s(index: int) -> float:
-    return index * SLOT_PS * 1e-12
-
-
-def _block_statistics(number: int, outcomes: list[_Outcome]) -> BlockStatistics:
-    """Statistics of a block before its length is known."""
-    packets = [outcome.packet for outcome in outcomes]
-    signal = sum(packet.bits.size for packet in packets)
-    return BlockStatistics(
-        index=number,
-        time_s=_time_s(packets[-1].last_index),
-        packets=[packet.number for packet in packets],
-        signal=signal,
-        decoy=sum(packet.decoy for packet in packets),
-        vacuum=sum(packet.vacuum for packet in packets),
-        decoy_errors=sum(packet.decoy_errors for packet in packets),
-        qber=sum(outcome.errors for outcome in outcomes) / signal,
-        leak_bits=sum(outcome.statistics.leak_bits for outcome in outcomes),
-        s1=0.0,
-        e1=0.5,
-        length_bits=0,
-        abandoned="",
-    )
