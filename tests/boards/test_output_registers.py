@@ -63,6 +63,41 @@ def test_flip_flops_move_into_the_block_ram(netlist):
     assert read == [[REGISTERED + bit] for bit in range(WIDTH)]
 
 
+@pytest.fixture
+def wide_netlist(netlist):
+    """A block RAM of 36 bits: port A writes, and half of what B reads leaves by the outputs of A."""
+    cells = cells_of(netlist)
+    ram = cells["ram"]
+    ram["parameters"] |= dict.fromkeys(("DATA_WIDTH_A", "DATA_WIDTH_B"), f"{36:032b}")
+    ram["connections"] |= {"OCEA": ["0"], "CEA": [9]}
+    for bit in range(WIDTH):
+        cells[f"high{bit}"] = flip_flop(90 + bit, 60 + bit)
+        enable(cells[f"high{bit}"], "CE")
+        enable(cells[f"ff{bit}"], "CE")
+    return netlist
+
+
+def test_a_word_of_36_bits_has_one_register_with_the_enable_of_the_port_that_reads(wide_netlist):
+    assert absorb_output_registers(wide_netlist) == 2 * WIDTH
+    (ram,) = cells_of(wide_netlist).values()
+    assert [ram["parameters"][f"REGMODE_{half}"] for half in "AB"] == ["OUTREG", "OUTREG"]
+    assert (ram["connections"]["OCEB"], ram["connections"]["OCEA"]) == ([5], ["0"])
+    assert [ram["connections"][f"DOA{bit}"] for bit in range(WIDTH)] == [[60], [61], [62], [63]]
+
+
+@pytest.mark.parametrize("half", ["ff1", "high1"])
+def test_a_word_of_36_bits_is_left_alone_where_half_of_it_has_no_register(wide_netlist, half):
+    cells_of(wide_netlist)[half]["type"] = "LUT4"
+    before = copy.deepcopy(wide_netlist)
+    assert absorb_output_registers(wide_netlist) == 0
+    assert wide_netlist == before
+
+
+def test_a_word_of_36_bits_is_left_alone_where_it_is_written_by_another_clock(wide_netlist):
+    cells_of(wide_netlist)["ram"]["connections"]["CLKA"] = [3]
+    assert absorb_output_registers(wide_netlist) == 0
+
+
 def test_the_global_reset_is_kept(netlist):
     for cell in cells_of(netlist).values():
         cell["parameters"]["GSR"] = "ENABLED"

@@ -97,7 +97,10 @@ class FrameDecoder:
         self._told = np.zeros(code.frame_bits, np.bool_)
 
     def decode(
-        self, iteration_limit: int = ITERATION_LIMIT, patience: int = PATIENCE
+        self,
+        iteration_limit: int = ITERATION_LIMIT,
+        patience: int = PATIENCE,
+        prior_factor: float = 1.0,
     ) -> DecodeResult:
         """Try to find the frame, anew each time.
 
@@ -107,9 +110,13 @@ class FrameDecoder:
             Most passes.
         patience : int
             Passes in which at least a hundredth of the unmet checks has to be met.
+        prior_factor : float
+            Factor to the odds of error of the bits that were not told. Where decoding ends in a
+            few bits that hold each other, it often takes another way with another one.
         """
         matrix = self._code.matrix
-        np.copyto(self._odds, self._prior)
+        np.multiply(self._prior, np.float32(prior_factor), out=self._odds, where=~self._told)
+        np.copyto(self._odds, self._prior, where=self._told)
         self._messages.fill(0)
         errors, converged, iterations = _native.decode_layered(
             matrix.row_starts,

@@ -23,6 +23,11 @@ class _Settings:
     iterations: int
     patience: int
     rounds: int
+    priors: tuple[float, ...] = (1.0,)
+
+
+_PRIORS = (1.0, 0.7, 0.85, 1.3, 0.6)
+"""Of the frames at 1 % that the first try does not correct, the others correct a quarter."""
 
 
 class Mode(Enum):
@@ -46,9 +51,12 @@ class Mode(Enum):
         The same, of passes without progress.
     rounds : int
         Most times that bits may be asked for.
+    priors : tuple of float
+        Factors to the odds of error with which the decoder tries, one after another, before it
+        gives up; see `FrameDecoder.decode`.
     """
 
-    EFFICIENT = _Settings(margin=2.4, doubt=1.0, iterations=200, patience=20, rounds=0)
+    EFFICIENT = _Settings(margin=2.4, doubt=1.0, iterations=200, patience=20, rounds=0, priors=_PRIORS)
     INTERACTIVE = _Settings(margin=-1.0, doubt=0.0, iterations=80, patience=10, rounds=6)
     FAST = _Settings(margin=2.4, doubt=1.0, iterations=30, patience=30, rounds=0)
 
@@ -76,6 +84,11 @@ class Mode(Enum):
     def rounds(self) -> int:
         """See the class."""
         return self.value.rounds
+
+    @property
+    def priors(self) -> tuple[float, ...]:
+        """See the class."""
+        return self.value.priors
 
 
 _PARTS = (0.008, 0.012, 0.018, 0.03, 0.12, 0.3)
