@@ -65,7 +65,7 @@ def test_flip_flops_move_into_the_block_ram(netlist):
 
 @pytest.fixture
 def wide_netlist(netlist):
-    """A block RAM of 36 bits: port A writes, and half of what B reads leaves by the outputs of A."""
+    """A block RAM of 36 bits: A writes, and half of what B reads leaves by the outputs of A."""
     cells = cells_of(netlist)
     ram = cells["ram"]
     ram["parameters"] |= dict.fromkeys(("DATA_WIDTH_A", "DATA_WIDTH_B"), f"{36:032b}")

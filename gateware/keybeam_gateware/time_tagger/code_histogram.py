@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from keybeam.protocol.tagger import HISTOGRAM_COUNT_BITS
+from keybeam.protocol.tagger import HISTOGRAM_COUNT_BITS, HISTOGRAM_PAUSE
 from keybeam_gateware.pipeline import delayed
 
 __all__ = ["CodeHistogram"]
@@ -16,8 +16,10 @@ _PARTS = 8
 class CodeHistogram(wiring.Component):
     """Code-density histogram in block RAM.
 
-    After an edge that counts, `PAUSE` cycles pass in which none does: whether an edge counts so
-    depends on when the one before came, never on its own code. Counts stop at their largest value.
+    After an edge that counts, `HISTOGRAM_PAUSE` cycles pass in which none does: whether an edge
+    counts so depends on when the one before came, never on its own code. With pulses at a steady
+    rate that are all nearer to each other, edges of one direction alone may count: so each
+    direction is counted for itself. Counts stop at their largest value.
 
     Parameters
     ----------
@@ -42,8 +44,6 @@ class CodeHistogram(wiring.Component):
         Its count, `READ_LATENCY` cycles later.
     """
 
-    PAUSE = 7
-    """Cycles after an edge in which none counts."""
     READ_LATENCY = 3
     """Cycles from an address to its count."""
 
@@ -74,7 +74,7 @@ class CodeHistogram(wiring.Component):
         m.d.comb += [reader.addr.eq(address), self.count.eq(settled)]
         m.d.sync += [read.eq(reader.data), settled.eq(read)]
 
-        pause, clearing = Signal(range(self.PAUSE + 1)), Signal()
+        pause, clearing = Signal(range(HISTOGRAM_PAUSE + 1)), Signal()
         sweep = Signal(range(self._entries))
         more, full = Signal(HISTOGRAM_COUNT_BITS), Signal(_PARTS)
         take = self.run & self.found & (pause == 0) & ~clearing
@@ -88,7 +88,7 @@ class CodeHistogram(wiring.Component):
             writer.data.eq(Mux(clearing, 0, more | full.all().replicate(len(more)))),
         ]
         with m.If(take):
-            m.d.sync += [address.eq(self.code), pause.eq(self.PAUSE)]
+            m.d.sync += [address.eq(self.code), pause.eq(HISTOGRAM_PAUSE)]
         with m.Elif(pause != 0):
             m.d.sync += pause.eq(pause - 1)
         with m.Else():

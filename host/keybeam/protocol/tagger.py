@@ -9,6 +9,7 @@ __all__ = [
     "DELAY_LINE_TAPS",
     "DIVIDER_BITS",
     "HISTOGRAM_COUNT_BITS",
+    "HISTOGRAM_PAUSE",
     "LEAD_BITS",
     "LEAD_CYCLES",
     "MOST_LINES",
@@ -63,6 +64,9 @@ OFFSET_BITS = 7
 
 HISTOGRAM_COUNT_BITS = 32
 """Bits of a count of the code-density histogram."""
+
+HISTOGRAM_PAUSE = 7
+"""Cycles after an edge that counts in which the code-density histogram counts none."""
 
 RATE_WINDOW_BITS = 20
 """A rate is counted over 2^20 cycles, 6.7 ms."""

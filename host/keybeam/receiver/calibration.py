@@ -1,5 +1,6 @@
 """Calibration of the delay lines on the board: count codes, load tables, follow drift."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from keybeam.device import DeviceError
 from keybeam.protocol.records import COARSE_BITS, DETECTOR_CHANNELS, TAGGED_CHANNELS, Channel
-from keybeam.protocol.tagger import RATE_WINDOW_BITS
+from keybeam.protocol.tagger import HISTOGRAM_PAUSE, RATE_WINDOW_BITS
 from keybeam.receiver.calibration_file import Calibration, ChannelCounts
 from keybeam.receiver.channels import Edge
 from keybeam.receiver.errors import ReceiverError
@@ -32,6 +33,12 @@ __all__ = [
 _SILENT_CODES = 64
 """Codes in a row without a count behind which there are no more: they are 1.7 ns, in which edges
 that are independent of the clock cannot stay away."""
+
+_EDGES = {Edge.RISING: 1, Edge.FALLING: 2}
+"""Content of the register of a channel's edges, for one direction."""
+
+_HALVES = {Edge.RISING: 0, Edge.FALLING: 1}
+"""Half of the histogram in which a direction is counted."""
 
 _WINDOWS = 2
 """Windows of the ring's counter after which one of them lay wholly in the running of the ring."""
@@ -84,14 +91,13 @@ def new_calibration(board: Registers, channels: dict[str, ChannelCounts]) -> Cal
 
 
 @contextmanager
-def _pulsed(board: Registers, channel: Channel, edge: Edge) -> Iterator[None]:
+def _pulsed(board: Registers, channel: Channel) -> Iterator[None]:
     """Let a channel see the ring's pulses and record nothing; afterwards all is as before."""
     enabled, pulser = board.read("receiver.channels.enable"), board.read("tagger.shared.pulser")
     edges_register = channel_register(channel, "edges")
     edges = board.read(edges_register)
     try:
         board.write("receiver.channels.enable", enabled & ~(1 << channel))
-        board.write(edges_register, {Edge.RISING: 1, Edge.FALLING: 2}.get(edge, 3))
         board.write("tagger.shared.pulser.channels", 1 << channel)
         board.write("tagger.shared.pulser.run", 1)
         yield
@@ -151,6 +157,23 @@ def ring_pulses(board: Registers, tell: Callable[[float], None] = lambda _: None
     return pulses
 
 
+def _cycles_for(counts: int, pulses: int) -> int:
+    """Cycles in which so many edges of one direction count, at `pulses` in 2^20 cycles.
+
+    Pulses that come within the histogram's pause after one that counted do not count.
+    """
+    period = (1 << RATE_WINDOW_BITS) / pulses
+    return math.ceil(counts * period * math.ceil((HISTOGRAM_PAUSE + 1) / period))
+
+
+def _count(board: Registers, cycles: int, tell: Callable[[float], None]) -> None:
+    """Let the histogram count for so many cycles."""
+    board.write("tagger.shared.histogram.run", 1)
+    _wait(board, read_cycle(board), cycles, tell)
+    board.write("tagger.shared.histogram.run", 0)
+    _await_histogram(board)
+
+
 def _read_counts(board: Registers, codes: int, falling: int) -> NDArray[np.int64]:
     """Read counts of the codes from 0 on, for one direction of edges."""
     counts = np.zeros(codes, np.int64)
@@ -205,24 +228,30 @@ def calibrate_channel(
     """
     chains, taps = lines_of(board, channel), board.read("tagger.shared.lines.taps")
     codes = chains * taps + 1
-    with _pulsed(board, channel, edge):
+    found: dict[Edge, list[int] | None] = {Edge.RISING: None, Edge.FALLING: None}
+    chosen = [direction for direction in found if edge in (direction, Edge.BOTH)]
+    with _pulsed(board, channel):
         write_whole(board, "tagger.shared.histogram", channel=channel, run=0)
         board.write("tagger.shared.histogram_clear.start", 1)
         _await_histogram(board)
-        board.write("tagger.shared.histogram.run", 1)
-        begin = read_cycle(board)
-        what = f"counting {channel.name}"
-        wanted = -((-counts << RATE_WINDOW_BITS) // pulses)
-        _wait(board, begin, wanted, lambda part: report_progress(what, part))
-        board.write("tagger.shared.histogram.run", 0)
-        _await_histogram(board)
+        for number, direction in enumerate(chosen):
+
+            def tell(part: float, done: int = number) -> None:
+                report_progress(f"counting {channel.name}", (done + part) / len(chosen))
+
+            board.write(channel_register(channel, "edges"), _EDGES[direction])
+            _count(board, _cycles_for(counts, pulses), tell)
         report_progress(f"reading {channel.name}", 0.0)
-        rising, falling = (
-            _read_counts(board, codes, half).tolist() if edge in (wanted, Edge.BOTH) else None
-            for half, wanted in enumerate((Edge.RISING, Edge.FALLING))
-        )
+        for direction in chosen:
+            found[direction] = _read_counts(board, codes, _HALVES[direction]).tolist()
         report_progress(f"reading {channel.name}", 1.0)
-    return ChannelCounts(chains=chains, taps=taps, pulses=pulses, rising=rising, falling=falling)
+    return ChannelCounts(
+        chains=chains,
+        taps=taps,
+        pulses=pulses,
+        rising=found[Edge.RISING],
+        falling=found[Edge.FALLING],
+    )
 
 
 def load_tables(

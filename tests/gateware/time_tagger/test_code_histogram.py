@@ -1,5 +1,6 @@
 import numpy as np
 
+from keybeam.protocol.tagger import HISTOGRAM_PAUSE
 from keybeam_gateware.time_tagger import CodeHistogram
 
 ENTRIES = 32
@@ -30,20 +31,20 @@ def test_codes_are_counted_read_and_cleared(bench):
                 quiet -= 1
             elif there:
                 counts[code] += 1
-                quiet = CodeHistogram.PAUSE
+                quiet = HISTOGRAM_PAUSE
             await ctx.tick()
         ctx.set(dut.run, 0)
-        await ctx.tick().repeat(CodeHistogram.PAUSE + 1)
+        await ctx.tick().repeat(HISTOGRAM_PAUSE + 1)
         assert not ctx.get(dut.busy)
         assert await read(ctx) == counts.tolist()
         # It goes on from there.
         ctx.set(dut.run, 1)
         ctx.set(dut.found, 1)
         ctx.set(dut.code, 5)
-        await ctx.tick().repeat(2 * (CodeHistogram.PAUSE + 1))
+        await ctx.tick().repeat(2 * (HISTOGRAM_PAUSE + 1))
         counts[5] += 2
         ctx.set(dut.run, 0)
-        await ctx.tick().repeat(CodeHistogram.PAUSE + 1)
+        await ctx.tick().repeat(HISTOGRAM_PAUSE + 1)
         assert await read(ctx) == counts.tolist()
         ctx.set(dut.clear, 1)
         await ctx.tick()
@@ -63,9 +64,9 @@ def test_the_same_code_again_and_again_loses_no_count(bench):
         ctx.set(dut.run, 1)
         ctx.set(dut.found, 1)
         ctx.set(dut.code, 9)
-        await ctx.tick().repeat(100 * (CodeHistogram.PAUSE + 1))
+        await ctx.tick().repeat(100 * (HISTOGRAM_PAUSE + 1))
         ctx.set(dut.run, 0)
-        await ctx.tick().repeat(CodeHistogram.PAUSE + 1)
+        await ctx.tick().repeat(HISTOGRAM_PAUSE + 1)
         ctx.set(dut.address, 9)
         await ctx.tick().repeat(CodeHistogram.READ_LATENCY)
         assert ctx.get(dut.count) == 100

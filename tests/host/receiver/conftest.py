@@ -17,6 +17,7 @@ class SimulatedReceiver:
 
     The clock runs on by half a window of the ring's counter with every snapshot. `flaws` makes
     every so many readings of a count go through twice, as where an answer was lost on the link.
+    Where both directions of edges count at once, the pause after each keeps all of one away.
     """
 
     name = "simulated"
@@ -94,7 +95,10 @@ class SimulatedReceiver:
             edges = self.values[f"tagger.{channel.name.lower()}.edges"]
             assert not self.values["receiver.channels"] >> channel & 1, "pulses become records"
             count = int(self._ring * (self._cycle - self._since) / (1 << 20)) * pulsed
-            self._counts = [self._codes(count if edges >> half & 1 else 0) for half in range(2)]
+            if self._counts is None:
+                self._counts = [np.zeros(1 << 10, np.int64) for _ in range(2)]
+            if edges:
+                self._counts[edges.bit_length() - 1] += self._codes(count)
 
     def _codes(self, count):
         ages = self._generator.uniform(0, 6400, count)
