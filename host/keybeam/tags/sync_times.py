@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keybeam.protocol.numbers import FRAME_DURATION_PS
-from keybeam.protocol.records import FINE_PS
+from keybeam.protocol.records import FINE_PS, Channel
 from keybeam.tags.capture import Capture, decode_capture
 from keybeam.tags.errors import AnalysisError
 from keybeam.timing import (
@@ -86,7 +86,7 @@ def capture_sync_times(path: Path, channel: int) -> SyncTimes:
     edges = np.concatenate([np.zeros(0, np.int64), *(block.edges for block in fitted)])
     if not edges.any():
         raise AnalysisError(
-            f"{path}: no sync word has enough edges of channel {channel} around it: record the "
+            f"{path}: no sync word has enough edges of channel {Channel(channel).name} around it: record the "
             "downlink's, 16 a frame or more (keybeam rx channels LINE --enable --divider 256)"
         )
     moved = (refined["time"] - words["time"]) * FINE_PS
