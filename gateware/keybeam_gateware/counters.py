@@ -1,6 +1,6 @@
 """Counters that are read all at one time."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,6 +9,9 @@ __all__ = ["SnapshotCounter"]
 
 class SnapshotCounter(wiring.Component):
     """Counts, and holds a copy of the count for reading.
+
+    The upper half counts the carries of the lower one a cycle later, so that no carry runs through
+    all bits.
 
     Parameters
     ----------
@@ -22,16 +25,28 @@ class SnapshotCounter(wiring.Component):
     snapshot : In(1)
         Copy the count to `value`.
     value : Out(width)
-        The copy.
+        The copy, whole `LATENCY` cycles later.
     """
+
+    LATENCY = 2
+    """Cycles from `snapshot` to a whole copy."""
 
     def __init__(self, width: int) -> None:
         super().__init__({"increment": In(2), "snapshot": In(1), "value": Out(width)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        count, increment = Signal.like(self.value), Signal(2)
-        m.d.sync += [increment.eq(self.increment), count.eq(count + increment)]
+        half = len(self.value) // 2
+        low, high = Signal(half), Signal(len(self.value) - half)
+        increment, carry, later = Signal(2), Signal(), Signal()
+        m.d.sync += [
+            increment.eq(self.increment),
+            Cat(low, carry).eq(low + increment),
+            high.eq(high + carry),
+            later.eq(self.snapshot),
+        ]
         with m.If(self.snapshot):
-            m.d.sync += self.value.eq(count)
+            m.d.sync += self.value[:half].eq(low)
+        with m.If(later):
+            m.d.sync += self.value[half:].eq(high)
         return m

@@ -17,6 +17,7 @@ from keybeam.protocol.tagger import DELAY_LINE_TAPS, NOMINAL_TAP_PS
 from keybeam_gateware.counters import SnapshotCounter
 from keybeam_gateware.line import LineReceiver
 from keybeam_gateware.line import registers as line_registers
+from keybeam_gateware.pipeline import earlier_cycle
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
 
 from . import registers
@@ -266,7 +267,7 @@ class ReceiverCore(wiring.Component):
             events.valid.eq(line.event),
             events.coarse.eq(line.coarse),
             events.fine.eq(line.phase << (SAMPLED_FINE_STEP.bit_length() - 1)),
-            events.horizon.eq(cycle - SYNC_AGE),
+            events.horizon.eq(earlier_cycle(m, cycle, SYNC_AGE)),
             fifo.flag.eq(line.flywheel),
         ]
         m.d.comb += [

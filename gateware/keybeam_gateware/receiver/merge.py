@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.numbers import FINE_BITS
 from keybeam.protocol.records import COARSE_BITS
+from keybeam_gateware.pipeline import earlier_cycle
 from keybeam_gateware.stream_buffer import StreamBuffer
 
 from .events import MergeItem
@@ -88,7 +89,7 @@ class TimeOrderedMerge(wiring.Component):
     Members
     -------
     cycle : In(40)
-        Number of the present cycle.
+        Number of the present cycle, which rises by one in every cycle.
     enable : In(1)
         Let records out; else they are taken and thrown away.
     heads : In(stream.Signature(MergeItem)).array(sources)
@@ -112,12 +113,12 @@ class TimeOrderedMerge(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Depths of a balanced tree differ by one. What enters nearer to the root is let in later by
-        # the latency of the node that it is spared, so that all are of the same age everywhere. One
-        # cycle more is spent in a buffer behind each source.
+        # the latency of the node that it is spared, so that all are of the same age everywhere.
         depth = (self._sources - 1).bit_length()
-        bounds = [Signal(COARSE_BITS, name=f"bound_{spared}") for spared in range(2)]
-        for spared, bound in enumerate(bounds):
-            m.d.sync += bound.eq(self.cycle - (self._latency + 1 + spared * MergeNode.LATENCY))
+        bounds = [
+            earlier_cycle(m, self.cycle, self._latency + 1 + spared * MergeNode.LATENCY)
+            for spared in range(2)
+        ]
 
         def admit(source: int, nodes: int) -> stream.Interface:
             m.submodules[f"admission_{source}"] = admission = Admission()
@@ -127,11 +128,11 @@ class TimeOrderedMerge(wiring.Component):
             bound = Signal(COARSE_BITS, name=f"bound_of_{source}", init=before)
             m.d.sync += bound.eq(bounds[depth - nodes])
             m.d.comb += admission.bound.eq(bound)
+            connect(m, flipped(self.heads[source]), admission.input)
             # What the tree takes is known late in a cycle, and a source has yet to act on it.
-            m.submodules[f"arrivals_{source}"] = arrivals = StreamBuffer(MergeItem)
-            connect(m, flipped(self.heads[source]), arrivals.input)
-            connect(m, arrivals.output, admission.input)
-            return admission.output
+            m.submodules[f"admitted_{source}"] = admitted = StreamBuffer(MergeItem)
+            connect(m, admission.output, admitted.input)
+            return admitted.output
 
         root = _tree(m, range(self._sources), admit)
         m.submodules.out = out = StreamBuffer(64)

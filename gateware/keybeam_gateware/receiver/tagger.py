@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from keybeam.protocol.records import COARSE_BITS, SAMPLED_FINE_STEP
+from keybeam_gateware.pipeline import delayed
 
 from .events import EventSignature
 
@@ -26,7 +27,7 @@ class SampledTagger(wiring.Component):
     samples : In(4)
         Samples of the input, earliest lowest.
     cycle : In(40)
-        Number of the cycle in which `samples` were sampled.
+        Number of the cycle in which `samples` were sampled, which rises by one in every cycle.
     events : Out(EventSignature())
         The edges.
     """
@@ -44,8 +45,7 @@ class SampledTagger(wiring.Component):
         m.d.sync += [now.eq(self.samples), last.eq(now[3])]
         m.d.sync += edges.eq(now & ~Cat(last, now[:3]))
 
-        stamp = Signal(COARSE_BITS)
-        m.d.sync += stamp.eq(self.cycle - (self.LATENCY - 2))
+        stamp = delayed(m, self.cycle, self.LATENCY - 1)
         # Edges cannot be neighbours: the pairs are 0 and 2, 0 and 3, 1 and 3.
         single, double, early, late = Signal(), Signal(), Signal(2), Signal(2)
         m.d.comb += [

@@ -1,6 +1,6 @@
 """Gives every edge its time by a table of all codes."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,6 +15,10 @@ __all__ = ["CalibrationTable"]
 
 _FIRST_CODE = 4
 """Earliest code that a line gives: what a calibration counts times from."""
+
+
+_MOST_CYCLES = (1 << (LEAD_BITS - FINE_BITS)) - 1
+"""Most whole cycles of an entry."""
 
 
 def _straight(entries: int, tap_ps: float, chains: int) -> list[int]:
@@ -50,7 +54,7 @@ class CalibrationTable(wiring.Component):
     falls : In(1)
         It is a falling one.
     cycle : In(40)
-        Number of the clock edge that took its picture.
+        Number of the clock edge that took its picture, which rises by one in every cycle.
     edge : Out(TimedEdgeSignature())
         The edge and its time, `LATENCY` cycles later.
     write : In(1)
@@ -99,11 +103,13 @@ class CalibrationTable(wiring.Component):
         read, lead = Signal(LEAD_BITS, reset_less=True), Signal(LEAD_BITS, reset_less=True)
         m.d.sync += [address.eq(Cat(self.code, self.falls)), read.eq(reader.data), lead.eq(read)]
         m.d.comb += reader.addr.eq(address)
-        base = Signal(COARSE_BITS)
+        # Whole cycles are added by taking the number of a later cycle.
+        later = [delayed(m, self.cycle, 3 + LEAD_CYCLES - _MOST_CYCLES)]
+        for _ in range(_MOST_CYCLES):
+            later.insert(0, delayed(m, later[0], 1))
         m.d.sync += [
-            base.eq(delayed(m, self.cycle, 2) - LEAD_CYCLES),
             self.edge.valid.eq(delayed(m, self.found, 3)),
-            self.edge.coarse.eq(base + lead[FINE_BITS:]),
+            self.edge.coarse.eq(Array(later)[lead[FINE_BITS:]]),
             self.edge.fine.eq(lead[:FINE_BITS]),
         ]
         return m

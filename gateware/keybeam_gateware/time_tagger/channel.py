@@ -17,7 +17,7 @@ from keybeam.protocol.tagger import (
     RATE_WINDOW_BITS,
     table_entries,
 )
-from keybeam_gateware.pipeline import delayed
+from keybeam_gateware.pipeline import delayed, earlier_cycle
 
 from .calibration_table import CalibrationTable
 from .comparison import EdgeComparison
@@ -56,7 +56,8 @@ class TaggerChannel(wiring.Component):
     pictures : In(taps).array(chains)
         Picture of each line in every cycle; only with delay lines.
     cycle : In(40)
-        Number of the clock edge at which this cycle began, which took the present pictures.
+        Number of the clock edge at which this cycle began, which took the present pictures. It
+        rises by one in every cycle.
     enable : In(1)
         Edges become events, are counted and compared.
     rising, falling : In(1)
@@ -176,11 +177,9 @@ class TaggerChannel(wiring.Component):
         m.submodules.table = table = CalibrationTable(
             chains=self._chains, taps=self._taps, tap_ps=self._tap_ps
         )
-        taken, earliest = Signal(COARSE_BITS), Signal(COARSE_BITS)
-        m.d.sync += [
-            taken.eq(self.cycle - (EdgeFinder.LATENCY - 1)),
-            earliest.eq(taken - (CalibrationTable.LATENCY + LEAD_CYCLES - 1)),
-        ]
+        taken = earlier_cycle(m, self.cycle, EdgeFinder.LATENCY)
+        age = EdgeFinder.LATENCY + CalibrationTable.LATENCY + LEAD_CYCLES
+        earliest = earlier_cycle(m, self.cycle, age)
         m.d.comb += [
             *(finder.pictures[place].eq(each) for place, each in enumerate(self.pictures)),
             finder.rising.eq(self.rising),

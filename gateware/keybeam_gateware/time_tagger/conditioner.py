@@ -13,7 +13,6 @@ from .events import EventSignature, TimedEdgeSignature
 
 __all__ = ["EdgeConditioner"]
 
-_HALF = TIME_BITS // 2
 _COMPARED_BITS = DEAD_TIME_BITS + 2
 """Bits of times that are compared: differences are at most the longest dead time and a bit."""
 _AGE_BITS = DEAD_TIME_BITS - FINE_BITS
@@ -68,47 +67,58 @@ class EdgeConditioner(wiring.Component):
         m = Module()
         time = self._shift(m)
         valid = delayed(m, self.edge.valid, 2)
-        now, until = Signal(_COMPARED_BITS), Signal(_COMPARED_BITS)
-        m.d.sync += [
-            now.eq(time),
-            until.eq(time[:_COMPARED_BITS] + self.dead_time),
-        ]
-        live = self._apply_dead_time(m, delayed(m, valid, 1), now, until)
+        until = Signal(_COMPARED_BITS)
+        m.d.sync += until.eq(time[:_COMPARED_BITS] + self.dead_time)
+        live = self._apply_dead_time(m, delayed(m, valid, 1), time[:_COMPARED_BITS], until)
         self._divide(m, live)
-        horizon, whole = Signal(COARSE_BITS), Signal(signed(DELAY_BITS - FINE_BITS))
+        whole, negative = Signal(COARSE_BITS // 2), Signal()
+        m.d.sync += [whole.eq(self.delay >> FINE_BITS), negative.eq(self.delay < 0)]
+        horizon = self._shifted(m, self.earliest, whole, negative)
         m.d.sync += [
-            whole.eq(self.delay >> FINE_BITS),
-            horizon.eq(self.earliest + whole),
-            self.events.horizon.eq(delayed(m, horizon, self.LATENCY - 2)),
+            self.events.horizon.eq(delayed(m, horizon, self.LATENCY - 3)),
             Cat(self.events.fine, self.events.coarse).eq(delayed(m, time, 2)),
             self.events.weight.eq(delayed(m, self.weight, self.LATENCY - 1)),
         ]
         return m
 
     def _shift(self, m):
-        """Add the delay to the time, one half after the other; takes two cycles."""
-        time = Cat(self.edge.fine, self.edge.coarse)
-        low, high = Signal(_HALF + 1), Signal(TIME_BITS - _HALF)
-        shifted, negative = Signal(TIME_BITS), Signal()
-        steps = Signal(_HALF)
-        m.d.comb += steps.eq(self.delay)
+        """Add the delay to the time; takes two cycles."""
+        steps, negative = Signal(TIME_BITS // 2), Signal()
+        m.d.comb += [steps.eq(self.delay), negative.eq(self.delay < 0)]
+        return self._shifted(m, Cat(self.edge.fine, self.edge.coarse), steps, negative)
+
+    @staticmethod
+    def _shifted(m, time, steps, negative):
+        """Add a signed number to a time, one half after the other; takes two cycles.
+
+        `steps` is the lower half of the number, and `negative` its sign.
+        """
+        half = len(time) // 2
+        low, high = Signal(half + 1), Signal(len(time) - half)
+        shifted, less = Signal(len(time)), Signal()
         m.d.sync += [
-            low.eq(time[:_HALF] + steps),
-            high.eq(time[_HALF:]),
-            negative.eq(self.delay < 0),
-            # The upper half of a negative delay is all ones: less one.
-            shifted.eq(Cat(low[:_HALF], high + low[_HALF] - negative)),
+            low.eq(time[:half] + steps),
+            high.eq(time[half:]),
+            less.eq(negative),
+            # The upper half of a negative number is all ones: less one.
+            shifted.eq(Cat(low[:half], high + low[half] - less)),
         ]
         return shifted
 
-    def _apply_dead_time(self, m, valid, now, until):
-        """Tell, a cycle later, whether an edge is not in the dead time."""
+    def _apply_dead_time(self, m, valid, following, until):
+        """Tell, a cycle later, whether an edge is not in the dead time.
+
+        `following` is the time of the edge after the one that `valid` and `until` are of. It is
+        compared with what is the end of the dead time now, and with what it will be if the edge
+        before counts: so no comparison is in the way of a decision.
+        """
         age, blocking = Signal(_AGE_BITS + 1), Signal()
         last_until = Signal(_COMPARED_BITS)
-        ahead = Signal(_COMPARED_BITS)
-        m.d.comb += ahead.eq(now - last_until)
-        free = ~blocking | ~ahead[-1]
         live = Signal()
+        dead = [Signal(name=f"dead_{which}") for which in ("as_before", "after_the_last")]
+        for flag, end in zip(dead, (last_until, until), strict=True):
+            m.d.sync += flag.eq((following - end)[_COMPARED_BITS - 1])
+        free = ~blocking | ~Mux(live, dead[1], dead[0])
         m.d.sync += [live.eq(valid & free), self.dead.eq(valid & ~free)]
         with m.If(valid & free):
             m.d.sync += [last_until.eq(until), age.eq(0), blocking.eq(1)]
