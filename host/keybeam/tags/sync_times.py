@@ -87,7 +87,8 @@ def capture_sync_times(path: Path, channel: int) -> SyncTimes:
     if not edges.any():
         raise AnalysisError(
             f"{path}: no sync word has enough edges of channel {Channel(channel).name} around it: "
-            "record the downlink's, 16 a frame or more (keybeam rx channels LINE --enable --divider 256)"
+            "record the downlink's, 16 a frame or more "
+            "(keybeam rx channels LINE --enable --divider 256)"
         )
     moved = (refined["time"] - words["time"]) * FINE_PS
     (sampled_scatter, _), (fitted_scatter, clock_error) = map(_scatter, (words, refined))
