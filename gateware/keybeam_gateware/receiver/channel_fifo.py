@@ -220,18 +220,20 @@ class ChannelFifo(wiring.Component):
         m.submodules.buffer = buffer = self.buffer
         # The block RAM's own output register, which has no reset.
         raw = Signal(_ENTRY.size, reset_less=True)
-        address, load = Signal(range(self._depth)), Signal()
+        address, following = (Signal(range(self._depth), init=init) for init in (0, 1))
+        load = Signal()
         m.d.comb += [
             self.arriving.eq(delayed(m, self.write, 2)),
             load.eq(self.fetched & (~raw_valid | buffer.input.ready)),
-            # What stays unread is read again.
-            port.addr.eq(address + load),
+            # What stays unread is read again. No sum is in the way to the block RAM.
+            port.addr.eq(Mux(load, following, address)),
             buffer.input.valid.eq(raw_valid),
             buffer.input.payload.eq(raw),
         ]
         m.d.sync += [
             stored.eq(stored + _difference(self.arriving, load)),
             address.eq(port.addr),
+            following.eq(following + load),
             self.fetched.eq((stored > 1) | ((stored == 1) & ~load)),
         ]
         with m.If(load):
