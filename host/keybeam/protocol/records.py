@@ -32,6 +32,7 @@ __all__ = [
     "FINE_PS",
     "FRAME_COUNTER_BITS",
     "FRAME_VALID",
+    "HORIZON_STEPS",
     "RECORD_BYTES",
     "SAMPLED_FINE_STEP",
     "SYNC_FLYWHEEL",
@@ -64,6 +65,10 @@ FINE_PS = FABRIC_PERIOD_PS / FINE_STEPS
 
 SAMPLED_FINE_STEP = FINE_STEPS // 4
 """Fine steps of a 1.6 ns bin, the resolution of the sampled I/O."""
+
+HORIZON_STEPS = 4 * FINE_STEPS
+"""Fine steps by which an event of a `TAGGED_CHANNELS` channel may be later than what that channel's
+next mark says of the times to come: an entry of a calibration table is less than four cycles."""
 
 
 class RecordType(IntEnum):
