@@ -77,7 +77,8 @@ class RecordType(IntEnum):
     TAG = 1
     """A detection: channel, time of the edge (start of its bin)."""
     EPOCH = 2
-    """Lower bound: no later record has an earlier time. Periodic, also in silence."""
+    """Lower bound: no later record has an earlier time. Periodic, also in silence; one that would
+    come while the link holds up the one before is left out."""
     SYNC = 3
     """First sample of a downlink frame's sync word; channel bits: `SYNC_FLYWHEEL`."""
     FRAME = 4
@@ -88,7 +89,8 @@ class RecordType(IntEnum):
     GAP_BEGIN = 6
     """Tags of the channel are lost from here on; body = time of the first lost one."""
     GAP_END = 7
-    """The loss of the channel ended; body = number of lost tags."""
+    """The loss of the channel ended; body = number of lost tags. None of them is later than the
+    next record with a time, but for 25.6 ns (`HORIZON_STEPS`)."""
     FENCE = 8
     """Answer to a write of the fence register; body = the value written."""
     CAL = 9

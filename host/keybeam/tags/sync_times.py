@@ -86,8 +86,9 @@ def capture_sync_times(path: Path, channel: int) -> SyncTimes:
     edges = np.concatenate([np.zeros(0, np.int64), *(block.edges for block in fitted)])
     if not edges.any():
         raise AnalysisError(
-            f"{path}: no sync word has enough edges of channel {Channel(channel).name} around it: record the "
-            "downlink's, 16 a frame or more (keybeam rx channels LINE --enable --divider 256)"
+            f"{path}: no sync word has enough edges of channel {Channel(channel).name} around it: "
+            "record the downlink's, 16 a frame or more "
+            "(keybeam rx channels LINE --enable --divider 256)"
         )
     moved = (refined["time"] - words["time"]) * FINE_PS
     (sampled_scatter, _), (fitted_scatter, clock_error) = map(_scatter, (words, refined))

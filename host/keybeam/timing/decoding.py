@@ -100,7 +100,10 @@ class RecordDecoder:
 
     The chunks' borders do not change what comes out. Memory is bounded by one chunk: all that is
     kept between chunks is the time, at most one sync word, and the open gaps. Consecutive times
-    must be less than half the time modulus (3518 s) apart, which the periodic EPOCH grants.
+    must be less than half the time modulus (3518 s) apart. The periodic EPOCH grants that, but for
+    a link that is held up: records that wait are sent later with their own times, but EPOCH records
+    that would have come meanwhile are left out. So a link may stand for 3518 s before a time could
+    be taken for one 7037 s earlier; a recording ends after 30 s without a record.
 
     Parameters
     ----------

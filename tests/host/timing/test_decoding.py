@@ -117,6 +117,24 @@ def test_gap_of_a_channel():
     assert decoder.lost == 17
 
 
+def test_a_link_that_stood_for_an_hour():
+    """What waited comes with its own times, and no EPOCH of the time in between."""
+    decoder = RecordDecoder()
+    start, stood = TIME_MODULO - 1000, TIME_MODULO // 2 - 1
+    decoder.feed(array(record(RecordType.EPOCH, 0, start), record(RecordType.GAP_BEGIN, 1, start)))
+    later = start + stood
+    chunk = decoder.feed(
+        array(
+            record(RecordType.GAP_END, 1, 10**9),
+            record(RecordType.TAG, 0, later),
+            record(RecordType.EPOCH, 0, later + 1),
+        )
+    )
+    assert chunk.tags["time"].tolist() == [later]
+    assert chunk.lower_bound == later + 1
+    assert chunk.gaps == (Gap(1, start, later + HORIZON_STEPS, 10**9),)
+
+
 def test_gap_whose_end_no_time_follows():
     decoder = RecordDecoder()
     decoder.feed(array(record(RecordType.GAP_BEGIN, 2, 200), record(RecordType.EPOCH, 0, 300)))
