@@ -7,8 +7,14 @@ namespace keybeam {
 
 namespace {
 
-// Records between two times that others are handed on.
-constexpr std::size_t kBlock = 512;
+// Records that are looked at together.
+constexpr std::size_t kBlock = 64;
+
+// So many of a block that are no wanted detections are frequent.
+constexpr std::size_t kFrequent = 4;
+
+// Other records that are kept before they are handed on.
+constexpr std::size_t kKept = 512;
 
 std::uint64_t load(const unsigned char *records, std::size_t place) {
     std::uint64_t record;
@@ -62,40 +68,82 @@ std::size_t split_records(const RecordLayout &layout, const unsigned char *recor
         stream.restarted = false;
     }
 
-    // Which record is what differs from one to the next, so nothing here branches on it: whatever a
-    // record might give is written, and the place to write to only moves on when it was that. The
-    // time is kept in the high bits as well, where a difference is the shortest one by itself.
+    // Nearly all records are detections, so a branch on that is nearly always foreseen. Where others
+    // are frequent it is not, and a wrong guess costs more than all work on a record. So there
+    // nothing branches: whatever a record might give is written, and the place to write to only
+    // moves on when it was that. The time is kept in the high bits as well, where a difference is
+    // the shortest one by itself.
     const unsigned spare = 64 - bits;
-    std::uint64_t high = static_cast<std::uint64_t>(time) << spare;
     unsigned char *out = tags;
-    std::int64_t block_places[kBlock], block_times[kBlock];
+    std::int64_t other_places[kKept], other_times[kKept];
+    std::size_t others = 0;
+    const auto hand_on = [&] {
+        places.insert(places.end(), other_places, other_places + others);
+        times.insert(times.end(), other_times, other_times + others);
+        others = 0;
+    };
+    bool dense = false; // others were frequent in the block before: so they will be in this one
     for (std::size_t begin = 0; begin < count; begin += kBlock) {
         const std::size_t end = std::min(count, begin + kBlock);
-        std::size_t others = 0;
-        for (std::size_t place = begin; place < end; ++place) {
-            if (place == lead) {
-                time = first_time; // the step to it below is then zero
-                high = static_cast<std::uint64_t>(time) << spare;
+        const unsigned char *const before = out;
+        if (!dense) {
+            for (std::size_t place = begin; place < end; ++place) {
+                if (place == lead) {
+                    time = first_time; // the step to it below is then zero
+                }
+                const std::uint64_t record = load(records, place);
+                const std::uint64_t channel = (record >> bits) - first_tag_head;
+                if (channel < channels) {
+                    time += shortest_step(record, time, bits);
+                    std::memcpy(out, &time, sizeof time);
+                    out[8] = static_cast<unsigned char>(channel);
+                    out += kTagBytes;
+                    ordered = time;
+                    continue;
+                }
+                const unsigned type = static_cast<unsigned>(record >> type_shift);
+                if (timed_types >> type & 1) {
+                    time += shortest_step(record, time, bits);
+                    if (ordered_types >> type & 1) {
+                        ordered = time;
+                    }
+                }
+                if (other_types >> type & 1) {
+                    other_places[others] = static_cast<std::int64_t>(place);
+                    other_times[others] = time;
+                    ++others;
+                }
             }
-            const std::uint64_t record = load(records, place);
-            const unsigned type = static_cast<unsigned>(record >> type_shift);
-            const std::uint64_t channel = (record >> bits) - first_tag_head;
-            const std::uint64_t is_timed = -std::uint64_t{timed_types >> type & 1};
-            const std::uint64_t is_ordered = -std::uint64_t{ordered_types >> type & 1};
-            const std::uint64_t step = ((record << spare) - high) & is_timed;
-            high += step;
-            time += static_cast<std::int64_t>(step) >> spare;
-            ordered ^= (ordered ^ time) & static_cast<std::int64_t>(is_ordered);
-            std::memcpy(out, &time, sizeof time);
-            out[8] = static_cast<unsigned char>(channel);
-            out += channel < channels ? kTagBytes : 0;
-            block_places[others] = static_cast<std::int64_t>(place);
-            block_times[others] = time;
-            others += other_types >> type & 1;
+        } else {
+            std::uint64_t high = static_cast<std::uint64_t>(time) << spare;
+            for (std::size_t place = begin; place < end; ++place) {
+                if (place == lead) {
+                    time = first_time; // the step to it below is then zero
+                    high = static_cast<std::uint64_t>(time) << spare;
+                }
+                const std::uint64_t record = load(records, place);
+                const unsigned type = static_cast<unsigned>(record >> type_shift);
+                const std::uint64_t channel = (record >> bits) - first_tag_head;
+                const std::uint64_t is_timed = -std::uint64_t{timed_types >> type & 1};
+                const std::uint64_t is_ordered = -std::uint64_t{ordered_types >> type & 1};
+                const std::uint64_t step = ((record << spare) - high) & is_timed;
+                high += step;
+                time += static_cast<std::int64_t>(step) >> spare;
+                ordered ^= (ordered ^ time) & static_cast<std::int64_t>(is_ordered);
+                std::memcpy(out, &time, sizeof time);
+                out[8] = static_cast<unsigned char>(channel);
+                out += channel < channels ? kTagBytes : 0;
+                other_places[others] = static_cast<std::int64_t>(place);
+                other_times[others] = time;
+                others += other_types >> type & 1;
+            }
         }
-        places.insert(places.end(), block_places, block_places + others);
-        times.insert(times.end(), block_times, block_times + others);
+        dense = static_cast<std::size_t>(out - before) + kFrequent * kTagBytes <= (end - begin) * kTagBytes;
+        if (others > kKept - kBlock) {
+            hand_on();
+        }
     }
+    hand_on();
     stream.time = time;
     stream.ordered = ordered;
     return static_cast<std::size_t>(out - tags) / kTagBytes;
