@@ -86,9 +86,10 @@ def main(arguments: Iterable[str] | None = None) -> None:
     """
     words = None if arguments is None else list(arguments)
     try:
-        command_line.main(args=words, prog_name="keybeam", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Outside of its own mode click gives the status of `ctx.exit` back; commands return None.
+        status = command_line.main(args=words, prog_name="keybeam", standalone_mode=False)
+        if status:
+            sys.exit(status)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -13,6 +13,9 @@ __all__ = ["Value", "print_json", "print_rows", "print_sections"]
 Value = int | float | bool | str | None
 """What can stand in a cell of a table."""
 
+_WIDEST = 400
+"""Characters of the widest table that is printed to a file or a pipe."""
+
 
 def _shown(value: Value) -> str:
     if value is None:
@@ -22,6 +25,17 @@ def _shown(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:,.6g}".replace(",", " ")
     return f"{value:,}".replace(",", " ") if isinstance(value, int) else value
+
+
+def _print(table: Table) -> None:
+    """Print a table: as wide as it is, or with cells folded to fit a terminal, but never cut."""
+    console = Console()
+    for column in table.columns:
+        column.overflow = "fold"
+    if not console.is_terminal:
+        options = console.options.update(max_width=_WIDEST)
+        console = Console(width=max(console.width, console.measure(table, options=options).maximum))
+    console.print(table)
 
 
 def print_json(content: Any) -> None:
@@ -40,7 +54,7 @@ def print_sections(sections: Mapping[str, Mapping[str, Value]], as_json: bool) -
         table.add_column("value", justify="right")
         for name, value in rows.items():
             table.add_row(name, _shown(value))
-        Console().print(table)
+        _print(table)
 
 
 def print_rows(rows: Sequence[Mapping[str, Value]], as_json: bool, title: str = "") -> None:
@@ -53,4 +67,4 @@ def print_rows(rows: Sequence[Mapping[str, Value]], as_json: bool, title: str = 
         table.add_column(column, justify="right")
     for row in rows:
         table.add_row(*map(_shown, row.values()))
-    Console().print(table)
+    _print(table)

@@ -39,6 +39,19 @@ def test_every_command_has_an_example():
         assert re.search(rf"\n *Examples?:\n +(keybeam|\$ keybeam) {name}\b", text), name
 
 
+@pytest.mark.parametrize("status", [1, 3])
+def test_the_status_of_a_command_is_that_of_the_process(status, monkeypatch):
+    @command_line.command("end-with-a-status")
+    @click.pass_context
+    def end(ctx: click.Context) -> None:
+        ctx.exit(status)
+
+    monkeypatch.setitem(command_line.commands, "end-with-a-status", end)
+    with pytest.raises(SystemExit) as stop:
+        main(["end-with-a-status"])
+    assert stop.value.code == status
+
+
 def test_a_full_disk_is_one_clear_line(monkeypatch, capsys):
     @command_line.command("write-on-a-full-disk")
     def write() -> None:

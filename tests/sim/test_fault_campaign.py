@@ -60,16 +60,17 @@ def gap(begin, end, lost):
 def test_accounts_that_balance_and_those_that_do_not():
     every = list(range(2000, 2100, 2))
     assert account(every, [], 50, 50, 0).balanced
-    # Ten are lost between 2040 and 2058; the end is told late, but before the next record.
+    # Ten are lost from 2040 to 2058.
     kept = [each for each in every if not 2040 <= each < 2060]
-    good = account(kept, [gap(2040, 2050, 10)], 50, 40, 10)
+    good = account(kept, [gap(2040, 2058, 10)], 50, 40, 10)
     assert good.balanced
     assert (good.marked, good.gaps, good.records) == (10, 1, 40)
     assert not account(kept, [], 50, 40, 10).balanced
-    late = account(kept, [gap(2042, 2050, 10)], 50, 40, 10)
+    late = account(kept, [gap(2042, 2058, 10)], 50, 40, 10)
     assert (late.unmarked, late.balanced) == (1, False)
-    assert not account(kept, [gap(2040, 2050, 9)], 50, 40, 10).balanced
-    assert not account(kept, [gap(2040, 2050, 10)], 50, 41, 9).balanced
+    assert account(kept, [gap(2040, 2057, 10)], 50, 40, 10).unmarked == 1
+    assert not account(kept, [gap(2040, 2058, 9)], 50, 40, 10).balanced
+    assert not account(kept, [gap(2040, 2058, 10)], 50, 41, 9).balanced
     assert account([*every, 2101], [], 50, 50, 0).unmarked == 1
 
 

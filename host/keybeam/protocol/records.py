@@ -32,6 +32,7 @@ __all__ = [
     "FINE_PS",
     "FRAME_COUNTER_BITS",
     "FRAME_VALID",
+    "HORIZON_STEPS",
     "RECORD_BYTES",
     "SAMPLED_FINE_STEP",
     "SYNC_FLYWHEEL",
@@ -65,6 +66,10 @@ FINE_PS = FABRIC_PERIOD_PS / FINE_STEPS
 SAMPLED_FINE_STEP = FINE_STEPS // 4
 """Fine steps of a 1.6 ns bin, the resolution of the sampled I/O."""
 
+HORIZON_STEPS = 4 * FINE_STEPS
+"""Fine steps by which an event of a `TAGGED_CHANNELS` channel may be later than what that channel's
+next mark says of the times to come: an entry of a calibration table is less than four cycles."""
+
 
 class RecordType(IntEnum):
     """Type of a record."""
@@ -72,7 +77,8 @@ class RecordType(IntEnum):
     TAG = 1
     """A detection: channel, time of the edge (start of its bin)."""
     EPOCH = 2
-    """Lower bound: no later record has an earlier time. Periodic, also in silence."""
+    """Lower bound: no later record has an earlier time. Periodic, also in silence; one that would
+    come while the link holds up the one before is left out."""
     SYNC = 3
     """First sample of a downlink frame's sync word; channel bits: `SYNC_FLYWHEEL`."""
     FRAME = 4
@@ -83,7 +89,8 @@ class RecordType(IntEnum):
     GAP_BEGIN = 6
     """Tags of the channel are lost from here on; body = time of the first lost one."""
     GAP_END = 7
-    """The loss of the channel ended; body = number of lost tags."""
+    """The loss of the channel ended; body = number of lost tags. None of them is later than the
+    next record with a time, but for 25.6 ns (`HORIZON_STEPS`)."""
     FENCE = 8
     """Answer to a write of the fence register; body = the value written."""
     CAL = 9

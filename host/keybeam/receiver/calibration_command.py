@@ -139,7 +139,8 @@ def show(file: Path, plot: Path | None, as_json: bool) -> None:
 @_port
 @click.argument("file", type=_SAVED)
 @_channels_option
-def load(port: str, file: Path, names: tuple[str, ...]) -> None:
+@as_json
+def load(port: str, file: Path, names: tuple[str, ...], as_json: bool) -> None:
     """Load the tables of a file into the board.
 
     \b
@@ -149,6 +150,7 @@ def load(port: str, file: Path, names: tuple[str, ...]) -> None:
     found = _of_channels(load_calibration(file), names)
     with Receiver(port) as board, shown_progress() as tell:
         calibrations.load_tables(board, found, report_progress=tell)
+    print_rows([{"channel": name, "loaded": True} for name in found.channels], as_json)
 
 
 def _of_channels(calibration: Calibration, names: tuple[str, ...]) -> Calibration:

@@ -233,7 +233,14 @@ def follow_clock(board: Registers, state: ClockState, time: int) -> SlotClockSet
         try:
             settings = slot_clock_settings(state, at)
         except ValueError as error:
-            raise ReceiverError(f"{error}: is the transmitter's clock right?") from error
+            # A drift that is smaller than its own error says nothing of the clock.
+            deviation = state.drift_error
+            advice = (
+                "is the transmitter's clock right?"
+                if abs(state.drift) > 3 * deviation
+                else f"with an error of {deviation:.2g} it is not known, so take a longer window"
+            )
+            raise ReceiverError(f"{error}: {advice}") from error
         _write_clock(board, settings)
         while (settings.at - read_cycle(board)) % (1 << COARSE_BITS) <= lead:
             pass

@@ -9,6 +9,7 @@ from keybeam.protocol.records import (
     DETECTOR_CHANNELS,
     FRAME_COUNTER_BITS,
     FRAME_VALID,
+    HORIZON_STEPS,
     SYNC_FLYWHEEL,
     Channel,
     RecordType,
@@ -16,7 +17,7 @@ from keybeam.protocol.records import (
     record_channel,
     record_type,
 )
-from keybeam.timing.splitting import TAG_DTYPE, StreamTime, split_records
+from keybeam.timing.splitting import TAG_DTYPE, StreamTime, following_time, split_records
 
 __all__ = ["SYNC_DTYPE", "TAG_DTYPE", "DecodedChunk", "Gap", "RecordDecoder"]
 
@@ -52,9 +53,13 @@ class Gap:
     channel : int or None
         The `Channel` that lost tags; None where the link to the board lost records of any channel.
     begin, end : int
-        Unwrapped times in fine steps: nothing is known of the channel from `begin` to `end`. The
-        end is the time of the record before the one that tells it: some of the lost tags may be
-        later by microseconds, but all are before the channel's next tag.
+        Unwrapped times in fine steps: all that the channel lost lies from `begin` to `end`, both
+        included. The begin is the time of the first lost tag. The board does not tell that of the
+        last one, so the end is the bound that the order of records gives: the next time that
+        follows the mark of the end, and `HORIZON_STEPS` (25.6 ns) for what a channel may be behind
+        its own marks. With EPOCH records that is at most their period (6.7 ms) too late. Tags of
+        the channel that were recorded again may lie before it. Only the end of a stream without
+        another time is that of its last record.
     lost : int
         Number of lost tags, or of lost records where `channel` is None; 0 where nobody knows.
     """
@@ -95,7 +100,10 @@ class RecordDecoder:
 
     The chunks' borders do not change what comes out. Memory is bounded by one chunk: all that is
     kept between chunks is the time, at most one sync word, and the open gaps. Consecutive times
-    must be less than half the time modulus (3518 s) apart, which the periodic EPOCH grants.
+    must be less than half the time modulus (3518 s) apart. The periodic EPOCH grants that, but for
+    a link that is held up: records that wait are sent later with their own times, but EPOCH records
+    that would have come meanwhile are left out. So a link may stand for 3518 s before a time could
+    be taken for one 7037 s earlier; a recording ends after 30 s without a record.
 
     Parameters
     ----------
@@ -119,6 +127,7 @@ class RecordDecoder:
         self._sync = _NO_SYNCS
         self._after_gap = False
         self._open: dict[int, int] = {}
+        self._ended: list[tuple[int, int, int]] = []
         self._link_loss: tuple[int, int] | None = None
 
     def lose(self, records: int | None) -> None:
@@ -147,18 +156,20 @@ class RecordDecoder:
         records : ndarray of uint64, shape (n,)
             Records in the order in which the board sent them.
         """
-        restarted = self._stream.restarted
+        before = self._stream
         tags, places, times, first_time, self._stream = split_records(
             records, self._channels, self._stream
         )
-        if places.size == 0 and self._link_loss is None:
+        if places.size == 0 and self._link_loss is None and not self._ended:
             return DecodedChunk(tags, _NO_SYNCS, _NO_TIMES, (), self._lower_bound())
         others = records[places]
         types, channels = record_type(others), record_channel(others)
         held = self._sync
         # A board that started again knows nothing of what it had begun to lose before.
-        cut = self._end_gaps(first_time) if restarted and records.size else []
-        gaps, breaks = self._gaps(types, channels, others, times)
+        cut = self._end_gaps(first_time) if before.restarted and records.size else []
+        if self._ended and (later := following_time(records, -1, before.time)) is not None:
+            cut += self._bound_gaps(later)
+        gaps, breaks = self._gaps(types, channels, records, places, times)
         gaps = cut + gaps
         if self._link_loss is not None and records.size:
             begin, lost = self._link_loss
@@ -182,9 +193,17 @@ class RecordDecoder:
         )
 
     def _end_gaps(self, time: int) -> list[Gap]:
-        """Let the open gaps end at a time, with losses that nobody knows."""
+        """Let the open gaps end at a time: with losses that nobody knows, or as they were told."""
         gaps = [Gap(channel, begin, time, 0) for channel, begin in self._open.items()]
-        self._open = {}
+        gaps += [Gap(channel, begin, time, lost) for channel, begin, lost in self._ended]
+        self._open, self._ended = {}, []
+        return gaps
+
+    def _bound_gaps(self, later: int) -> list[Gap]:
+        """Give the gaps whose end was told, now that a time followed it."""
+        end = later + HORIZON_STEPS
+        gaps = [Gap(channel, begin, end, lost) for channel, begin, lost in self._ended]
+        self._ended = []
         return gaps
 
     def _lower_bound(self) -> int:
@@ -196,9 +215,13 @@ class RecordDecoder:
         types: NDArray[np.uint8],
         channels: NDArray[np.uint8],
         records: NDArray[np.uint64],
+        places: NDArray[np.int64],
         times: NDArray[np.int64],
     ) -> tuple[list[Gap], list[int]]:
-        """Gaps of channels that end here, and the places from which sync words follow a gap."""
+        """Gaps of channels that end here, and the places from which sync words follow a gap.
+
+        Types, channels and times are those of the records at `places`.
+        """
         gaps: list[Gap] = []
         breaks: list[int] = []
         marks = (types == _GAP_BEGIN) | (types == _GAP_END)
@@ -207,9 +230,12 @@ class RecordDecoder:
             if types[place] == _GAP_BEGIN:
                 self._open.setdefault(channel, int(times[place]))
             elif channel in self._open:
-                lost = int(record_body(records[place : place + 1])[0])
-                gaps.append(Gap(channel, self._open.pop(channel), int(times[place]), lost))
+                at = int(places[place])
+                lost = int(record_body(records[at : at + 1])[0])
                 self.lost += lost
+                self._ended.append((channel, self._open.pop(channel), lost))
+                if (later := following_time(records, at, int(times[place]))) is not None:
+                    gaps += self._bound_gaps(later)
             else:
                 self.stray += 1
             if channel == Channel.SYNC:

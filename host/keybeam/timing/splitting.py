@@ -21,7 +21,14 @@ from keybeam.protocol.records import (
 )
 from keybeam.timing import _tags
 
-__all__ = ["TAG_DTYPE", "SplitRecords", "StreamTime", "split_records", "split_records_numpy"]
+__all__ = [
+    "TAG_DTYPE",
+    "SplitRecords",
+    "StreamTime",
+    "following_time",
+    "split_records",
+    "split_records_numpy",
+]
 
 TAG_DTYPE = np.dtype([("time", "<i8"), ("channel", "u1")])
 """A detection: unwrapped time in fine steps of 0.390625 ps, channel."""
@@ -37,6 +44,7 @@ _TIMED = (
 _ORDERED = tuple(kind for kind in _TIMED if kind != RecordType.GAP_BEGIN)
 _TYPES = np.arange(16)
 _IS_TIMED, _IS_ORDERED = np.isin(_TYPES, _TIMED), np.isin(_TYPES, _ORDERED)
+_SEARCHED = 256  # records at a time; the next time is mostly in the next record
 _LAYOUT = (
     TIME_BITS,
     TYPE_SHIFT,
@@ -156,6 +164,32 @@ def split_records_numpy(
     tags["time"], tags["channel"] = times[wanted], channel[wanted]
     places = np.flatnonzero(~is_tag & (types != RecordType.EPOCH))
     return SplitRecords(tags, places, times[places], first_time, stream)
+
+
+def following_time(records: NDArray[np.uint64], place: int, time: int) -> int | None:
+    """Find the next time after a record, of those types whose times never fall.
+
+    Parameters
+    ----------
+    records : ndarray of uint64, shape (n,)
+        Records in the order in which the board sent them.
+    place : int
+        Which of the records; -1 for all of them.
+    time : int
+        Unwrapped time of the last record with a time before it, in fine steps.
+
+    Returns
+    -------
+    int or None
+        That time, less than half the modulus from `time`; None if no such record follows.
+    """
+    for begin in range(place + 1, records.size, _SEARCHED):
+        part = records[begin : begin + _SEARCHED]
+        found = np.flatnonzero(_IS_ORDERED[record_type(part)])
+        if found.size:
+            raw = record_time(part[found[:1]])
+            return int(_unwrap(raw, StreamTime(known=True, time=time))[0])
+    return None
 
 
 def _unwrap(raw: NDArray[np.int64], stream: StreamTime) -> NDArray[np.int64]:

@@ -132,9 +132,8 @@ def settle_accounts(
         covered = np.zeros(missing.size, bool)
         for gap in lost:
             begin = gap.begin // SAMPLED_FINE_STEP + shift
-            later = told[told > begin]
-            end = later[0] if later.size else np.iinfo(np.int64).max
-            covered |= (missing >= begin) & (missing < end)
+            end = gap.end // SAMPLED_FINE_STEP + shift
+            covered |= (missing >= begin) & (missing <= end)
         accounts.append(
             ChannelAccount(
                 channel=Channel(channel).name,

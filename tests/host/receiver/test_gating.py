@@ -106,6 +106,12 @@ def test_a_clock_that_cannot_be_followed(registers):
     wild = replace(STATE, rate=600e-6)
     with pytest.raises(ReceiverError, match="cannot follow a rate"):
         follow_clock(board, wild, 1)
+    # Few sync words far apart: the drift is nothing but their scatter.
+    for error, advice in ((4e-3, "longer window"), (1e-6, "clock right")):
+        covariance = np.diag([0.0, 0.0, error**2])
+        short = replace(STATE, drift=3.3e-3, covariance=covariance)
+        with pytest.raises(ReceiverError, match=f"cannot follow a drift.*{advice}"):
+            follow_clock(board, short, 1)
     assert not [name for name, _ in board.writes if name.startswith("gate")]
     # On a link so slow that the time has always come before.
     board.read = lambda name: 1 if name.endswith("armed") else type(board).read(board, name)

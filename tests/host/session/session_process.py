@@ -7,7 +7,7 @@ progress and the final statistics as JSON lines; ends as the `keybeam` command d
 
 import asyncio
 import sys
-import time
+import threading
 from pathlib import Path
 
 import msgspec
@@ -50,15 +50,19 @@ class MadeUpReceiver(RecordedBoard):
     def __init__(self, parts):
         super().__init__(parts)
         self.streams = 0
+        self._stopped = threading.Event()
 
     def write(self, name, value):
         assert name == "receiver.control.stream"
         self.streams = value
+        if not value:
+            self._stopped.set()
 
     def records(self, timeout):
         assert self.streams
         if not self._parts:
-            time.sleep(timeout)
+            # As a board does: wait for records that do not come, unless it is switched off.
+            self._stopped.wait(timeout)
         return super().records(timeout)
 
 

@@ -5,13 +5,14 @@ from hypothesis import strategies as st
 
 from keybeam.protocol.records import (
     FRAME_VALID,
+    HORIZON_STEPS,
     SYNC_FLYWHEEL,
     TIME_MODULO,
     Channel,
     RecordType,
     pack_records,
 )
-from keybeam.timing import RecordDecoder
+from keybeam.timing import Gap, RecordDecoder
 
 
 def record(kind, channel, body):
@@ -108,9 +109,90 @@ def test_gap_of_a_channel():
     second = decoder.feed(
         array(record(RecordType.EPOCH, 0, 300), record(RecordType.GAP_END, 2, 17))
     )
-    (gap,) = second.gaps
-    assert (gap.channel, gap.begin, gap.end, gap.lost) == (2, 200, 300, 17)
+    # The board does not tell the time of the last lost tag: it is before the next time.
+    assert second.gaps == decoder.feed(array()).gaps == ()
+    assert decoder.feed(array(record(RecordType.GAP_BEGIN, 1, 350))).gaps == ()
+    (gap,) = decoder.feed(array(record(RecordType.TAG, 0, 400))).gaps
+    assert gap == Gap(2, 200, 400 + HORIZON_STEPS, 17)
     assert decoder.lost == 17
+
+
+def test_a_link_that_stood_for_an_hour():
+    """What waited comes with its own times, and no EPOCH of the time in between."""
+    decoder = RecordDecoder()
+    start, stood = TIME_MODULO - 1000, TIME_MODULO // 2 - 1
+    decoder.feed(array(record(RecordType.EPOCH, 0, start), record(RecordType.GAP_BEGIN, 1, start)))
+    later = start + stood
+    chunk = decoder.feed(
+        array(
+            record(RecordType.GAP_END, 1, 10**9),
+            record(RecordType.TAG, 0, later),
+            record(RecordType.EPOCH, 0, later + 1),
+        )
+    )
+    assert chunk.tags["time"].tolist() == [later]
+    assert chunk.lower_bound == later + 1
+    assert chunk.gaps == (Gap(1, start, later + HORIZON_STEPS, 10**9),)
+
+
+def test_gap_whose_end_no_time_follows():
+    decoder = RecordDecoder()
+    decoder.feed(array(record(RecordType.GAP_BEGIN, 2, 200), record(RecordType.EPOCH, 0, 300)))
+    assert decoder.feed(array(record(RecordType.GAP_END, 2, 5))).gaps == ()
+    assert decoder.finish().gaps == (Gap(2, 200, 300, 5),)
+    assert decoder.finish().gaps == ()
+
+
+@given(
+    st.integers(0, TIME_MODULO - 1),
+    st.lists(
+        st.tuples(
+            st.integers(0, 3), st.integers(0, 10**6), st.sampled_from(["kept", "lost", "end"])
+        ),
+        max_size=60,
+    ),
+    st.lists(st.integers(0, 130), max_size=6),
+    st.integers(0, HORIZON_STEPS - 1),
+)
+def test_all_lost_tags_lie_in_the_gaps(start, events, cuts, early):
+    """A model of the queues, whose marks of ends come up to `HORIZON_STEPS` too early."""
+    queues = {channel: [] for channel in range(4)}
+    lost, last, open_gaps, time = [], {}, {}, start
+
+    def end_gap(channel):
+        count = open_gaps.pop(channel, 0)
+        if count:
+            # The place in the stream is all that shows of the mark's time.
+            queues[channel].append(
+                (last[channel] - early, record(RecordType.GAP_END, channel, count))
+            )
+
+    for channel, step, what in events:
+        time += step + 1
+        if what != "lost":
+            end_gap(channel)
+        if what == "kept":
+            queues[channel].append((time, record(RecordType.TAG, channel, time)))
+        elif what == "lost":
+            if channel not in open_gaps:
+                queues[channel].append((time, record(RecordType.GAP_BEGIN, channel, time)))
+            open_gaps[channel] = open_gaps.get(channel, 0) + 1
+            last[channel] = time
+            lost.append((channel, time))
+    for channel in range(4):
+        end_gap(channel)
+    words = [record(RecordType.EPOCH, 0, start)]
+    while any(queues.values()):
+        earliest = min((queue[0][0], channel) for channel, queue in queues.items() if queue)[1]
+        words.append(queues[earliest].pop(0)[1])
+    words.append(record(RecordType.EPOCH, 0, time))
+    decoder = RecordDecoder()
+    cuts = sorted(min(cut, len(words)) for cut in cuts)
+    chunks = [decoder.feed(part) for part in np.split(array(*words), cuts)]
+    gaps = [gap for chunk in chunks for gap in chunk.gaps]
+    assert sum(gap.lost for gap in gaps) == len(lost)
+    for channel, time in lost:
+        assert any(gap.channel == channel and gap.begin <= time <= gap.end for gap in gaps)
 
 
 def test_gap_that_never_ended_is_told():
