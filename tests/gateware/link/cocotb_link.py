@@ -20,7 +20,15 @@ from looped_board import (
 from uart_host import CLOCK_FS, UartHost
 
 from keybeam.protocol.identity import ABI_VERSION, IDENTITY_MAGIC, IdentityAddress, Role
-from keybeam.protocol.link import PAYLOAD_ADDRESS, FrameKind, LinkError, encode_link_frame
+from keybeam.protocol.link import (
+    CREDIT_LEAST,
+    CREDIT_OF_FRAME,
+    PAYLOAD_ADDRESS,
+    CreditAddress,
+    FrameKind,
+    LinkError,
+    encode_link_frame,
+)
 
 SCRATCH = ADDRESSES["identity"] + IdentityAddress.SCRATCH
 ACCEPTED, DROPPED, SPOILT = (ADDRESSES["link"] + number for number in range(3))
@@ -175,6 +183,10 @@ async def records_leave_in_full_frames_and_after_the_time_out(dut):
     host = await UartHost.start(dut, DIVISOR)
     count = 75
     await host.write_register(BURST, count)
+    # Nothing is granted after reset.
+    assert await host.silent(4 * FLUSH_CYCLES * CLOCK_FS // 10**9)
+    spent = count + 1 + 4 * CREDIT_OF_FRAME
+    await host.write_register(CreditAddress.GRANT, spent - 1 + CREDIT_LEAST, 3)
     got, sizes = [], []
     while len(got) < count:
         kind, sequence, body = await host.frame()
@@ -192,12 +204,21 @@ async def records_leave_in_full_frames_and_after_the_time_out(dut):
     waited = (get_sim_time("fs") - start) / CLOCK_FS
     on_the_line = (2 + 4 + 8 + 4 + 2) * 10 * DIVISOR
     assert FLUSH_CYCLES - 20 * DIVISOR < waited < FLUSH_CYCLES + on_the_line + 40 * DIVISOR
+    # That was all the credit: one more record does not leave until there is more.
+    assert await host.read(CreditAddress.SPENT) == spent
+    assert await host.read(CreditAddress.RECORDS) == count + 1
+    await host.write_register(BURST, 1, 4)
+    assert await host.silent(4 * FLUSH_CYCLES * CLOCK_FS // 10**9)
+    await host.write_register(CreditAddress.GRANT, spent + CREDIT_LEAST, 5)
+    kind, _, body = await host.frame()
+    assert (kind, len(body)) == (FrameKind.TAGS, 4 + 8)
 
 
 @cocotb.test()
 async def answers_overtake_waiting_records(dut):
     host = await UartHost.start(dut, DIVISOR)
-    await host.write_register(BURST, 90)
+    await host.write_register(CreditAddress.GRANT, 1000)
+    await host.write_register(BURST, 90, 1)
     await host.frame()
     host.send(FrameKind.REGISTER_READ, 77, address(IdentityAddress.MAGIC))
     kinds = [(await host.frame())[0] for _ in range(3)]
