@@ -102,19 +102,13 @@ class LinkClient:
             self._keep_credit()
 
     def _keep_credit(self) -> None:
-        """Grant credit for records that are due, and hear what the board answers to that.
+        """Grant the credit for records that is due.
 
         Not while another request is under way: the board would forget that it has carried it out.
         """
         if not self._wants_records:
             return
-        while self._sorter.answers:
-            answer = self._sorter.answers.popleft()
-            if answer.kind == FrameKind.REGISTER_VALUE and len(answer.body) == 6:
-                address, value = answer.body[:2], answer.body[2:]
-                self._credit.answer(
-                    int.from_bytes(address, "little"), int.from_bytes(value, "little")
-                )
+        self._sorter.answers.clear()
         for kind, body in self._credit.requests():
             self.transport.write(encode_link_frame(kind, self._next_sequence(), body))
 

@@ -31,7 +31,8 @@ class RecordCredit:
         self._granted: int | None = None
         self._seen: int | None = None
         self._heard: float | None = None
-        self._records: int | None = None
+        self._records: tuple[int, float] | None = None
+        sorter.on_value = self._learn
 
     def requests(self) -> Iterator[tuple[FrameKind, bytes]]:
         """Give the requests that are due: their kinds and bodies."""
@@ -59,23 +60,17 @@ class RecordCredit:
         step = (grant - self._granted) % _MODULO
         return self._transport.credit_window // 2 <= step < _MODULO // 2
 
-    def answer(self, address: int, value: int) -> None:
-        """Take the board's answer to a request.
-
-        Parameters
-        ----------
-        address : int
-            Of the register.
-        value : int
-            Its content.
-        """
+    def _learn(self, address: int, value: int) -> None:
+        """Take what the board says of its registers."""
         if address == CreditAddress.SPENT:
-            # A frame that was under way is counted twice now; so the window must have room for one
-            # more. The grant is repeated: the last one may be lost.
+            # Answers go before a frame that is being put together, which is counted twice then:
+            # the window must leave room for one more. The last grant may be lost: it is repeated.
             self._sorter.spent = self._seen = value
             self._granted = None
         elif address == CreditAddress.RECORDS:
-            # All that was under way at the first of two such answers has arrived, or never will.
-            if self._records == value:
+            now = self._transport.now()
+            if self._records is None or self._records[0] != value:
+                self._records = value, now
+            elif now - self._records[1] > self._transport.answer_timeout:
+                # What the first such answer went before has arrived meanwhile, or never will.
                 self._sorter.lose_up_to(value)
-            self._records = value

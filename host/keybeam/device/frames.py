@@ -1,6 +1,7 @@
 """Takes the bytes from a board apart into answers, records and messages."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -69,12 +70,16 @@ class FrameSorter:
     spent : int or None
         Credit that the board has spent, modulo 2^32, counted on from what it is set to by the
         frames that arrive and those that are missing before them; None until it is set.
+    on_value : callable or None
+        Called with address and content of every register that an answer tells, when it has its
+        place between the frames.
     """
 
     def __init__(self, record_limit: int = 1 << 24) -> None:
         self.answers: deque[Answer] = deque()
         self.broken = 0
         self.spent: int | None = None
+        self.on_value: Callable[[int, int], None] | None = None
         self._rest = b""
         self._records: deque[NDArray[np.uint64] | RecordLoss] = deque()
         self._stored, self._limit = 0, record_limit
@@ -112,6 +117,9 @@ class FrameSorter:
             self._message(sequence, body)
         else:
             self.answers.append(Answer(kind, sequence, body))
+            if self.on_value and kind == FrameKind.REGISTER_VALUE and len(body) == 6:
+                address, value = body[:2], body[2:]
+                self.on_value(int.from_bytes(address, "little"), int.from_bytes(value, "little"))
 
     def _tags(self, sequence: int, body: bytes) -> None:
         count, odd = divmod(len(body) - _NUMBER_BYTES, RECORD_BYTES)
@@ -123,7 +131,9 @@ class FrameSorter:
             return
         self._count_spent(sequence, number + count)
         self._last_tags = (sequence, number)
-        self.lose_up_to(number)
+        if self._next_record is not None and number != self._next_record:
+            missing = (number - self._next_record) % _NUMBER_MODULO
+            self._lose(missing if missing < _NUMBER_MODULO // 2 else None)
         self._next_record = (number + count) % _NUMBER_MODULO
         if self._stored + count > self._limit:
             self._lose(count)
@@ -146,12 +156,14 @@ class FrameSorter:
         Parameters
         ----------
         number : int
-            Number of the first record that may still arrive.
+                Number of the first record that may still arrive; one that is behind means nothing.
         """
-        if self._next_record is not None and number != self._next_record:
-            missing = (number - self._next_record) % _NUMBER_MODULO
-            self._lose(missing if missing < _NUMBER_MODULO // 2 else None)
-        self._next_record = number
+        if self._next_record is None:
+            return
+        missing = (number - self._next_record) % _NUMBER_MODULO
+        if 0 < missing < _NUMBER_MODULO // 2:
+            self._lose(missing)
+            self._next_record = number
 
     def _lose(self, records: int | None) -> None:
         """Note a loss; neighbouring losses become one."""

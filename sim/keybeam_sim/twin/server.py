@@ -189,7 +189,8 @@ class TwinServer:
         self._hand_over()
         if self._receiver.streaming:
             self._send(self._ports[1], self._receiver.fences())
-        self._send(self._ports[1], self._receiver.released())
+        if self._ports[1].connection is not None:
+            self._send(self._ports[1], self._receiver.released())
 
     def _hand_over(self) -> None:
         """Carry the payload from the transmitter to the receiver."""

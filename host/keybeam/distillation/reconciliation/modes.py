@@ -56,7 +56,9 @@ class Mode(Enum):
         gives up; see `FrameDecoder.decode`.
     """
 
-    EFFICIENT = _Settings(margin=2.4, doubt=1.0, iterations=200, patience=20, rounds=0, priors=_PRIORS)
+    EFFICIENT = _Settings(
+        margin=2.4, doubt=1.0, iterations=200, patience=20, rounds=0, priors=_PRIORS
+    )
     INTERACTIVE = _Settings(margin=-1.0, doubt=0.0, iterations=80, patience=10, rounds=6)
     FAST = _Settings(margin=2.4, doubt=1.0, iterations=30, patience=30, rounds=0)
 
