@@ -132,7 +132,7 @@ def test_planted_faults_are_caught(tmp_path, module, old, new):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_every_item_arrives_within_random_grants(bench, seed):
-    """Lost, repeated and reordered grants neither stop the frames for good nor send more of them."""
+    """Grants that are lost, repeated or late neither stop the frames for good nor add any."""
     device = GatedPacker(item_bits=64)
     generator = random.Random(seed)
     items = [generator.getrandbits(64) for _ in range(400)]
