@@ -160,9 +160,10 @@ def measure_laser(rig: Rig, *, points: int = 12) -> LaserOutcome:
     """Measure the threshold, then scan bias below it and level of the pulse driver.
 
     The working point is the level and bias of least spread of a photon's time,
-    √(jitter² + (FWHM/2.355)²), with a bias of up to 0.95 of the threshold. Below the threshold the light of one pulse dies
-    before the next, which builds up from spontaneous emission anew: its phase is random, as the
-    decoy-state method assumes (Kobayashi, Tomita and Okamoto, Phys. Rev. A 90, 032320, 2014,
+    √(jitter² + (FWHM/2.355)²), with a bias of up to 0.95 of the threshold. Below the threshold the
+    light of one pulse dies before the next, which builds up from spontaneous emission anew: its
+    phase is random, as the decoy-state method assumes (Kobayashi, Tomita and Okamoto, Phys. Rev. A
+    90, 032320, 2014,
     for how far that holds). The routine does not measure phases.
 
     Parameters
