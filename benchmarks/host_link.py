@@ -48,6 +48,7 @@ def throughput(baud: float) -> tuple[float, float, float]:
     frames = int(np.clip(MOST_CYCLES // frame_cycles, *FRAMES))
     cycles = START_CYCLES + frames * frame_cycles
     inputs = {"uart_rx": 1, "records__valid": 1, "records__payload": np.arange(cycles)}
+    inputs["allowed"] = 1
     levels = link.run(cycles, inputs, ["uart_tx"])["uart_tx"].astype(np.uint8)
     begin = int(np.flatnonzero(levels == 0)[0])
     data = UartReader(divisor).feed(levels[begin:])

@@ -7,12 +7,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.identity import Role
-from keybeam.protocol.link import UART_BAUD
+from keybeam.protocol.link import UART_BAUD, CreditAddress
 from keybeam.protocol.numbers import FABRIC_CLOCK_HZ
 from keybeam.protocol.symbols import SYMBOL_BITS
 from keybeam.protocol.tagger import DELAY_LINE_TAPS, NOMINAL_TAP_PS
 from keybeam_gateware.identity import Identity
-from keybeam_gateware.link import Link, LinkCounters
+from keybeam_gateware.link import Link, LinkCounters, RecordCredit
 from keybeam_gateware.receiver import ReceiverCore, lines_of_channels
 from keybeam_gateware.register_map import register_map
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
@@ -74,9 +74,12 @@ class _Control:
         self.core = core
         self.identity = Identity(role=role, revision=git_revision)
         self.counters = LinkCounters()
+        self.credit = RecordCredit() if role is Role.RECEIVER else None
         self.decoder = csr.Decoder(addr_width=address_width, data_width=CSR_DATA_WIDTH)
         self.decoder.add(self.identity.bus, name="identity", addr=_IDENTITY_ADDRESS)
         self.decoder.add(self.counters.bus, name="link", addr=_LINK_ADDRESS)
+        if self.credit is not None:
+            self.decoder.add(self.credit.bus, name="credit", addr=CreditAddress.GRANT)
         for name, (bus, address) in windows.items():
             self.decoder.add(bus, name=name, addr=address)
         self.register_map = register_map(self.decoder.bus.memory_map, role)
@@ -99,6 +102,13 @@ class _Control:
         m.d.comb += [self.link.uart_rx.eq(top.uart_rx), top.uart_tx.eq(self.link.uart_tx)]
         for event in ("accepted", "dropped", "spoilt", "lost"):
             m.d.comb += getattr(self.counters, event).eq(getattr(self.link, event))
+        if self.credit is not None:
+            m.submodules.credit = self.credit
+            m.d.comb += [
+                self.credit.spent.eq(self.link.spent),
+                self.credit.number.eq(self.link.number),
+                self.link.allowed.eq(self.credit.allowed),
+            ]
 
 
 class Transmitter(wiring.Component):

@@ -4,7 +4,13 @@ from amaranth import Module, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from keybeam.protocol.link import MESSAGE_MAXIMUM, TAGS_MAXIMUM, FrameKind
+from keybeam.protocol.link import (
+    CREDIT_BITS,
+    MESSAGE_MAXIMUM,
+    RECORD_NUMBER_BITS,
+    TAGS_MAXIMUM,
+    FrameKind,
+)
 from keybeam.protocol.numbers import FRAME_CYCLES, PULSE_INDEX_BITS
 from keybeam.protocol.records import RECORD_BYTES
 from keybeam_gateware.link.access import ACCESS_RESULT, RegisterAccess
@@ -61,6 +67,8 @@ class Link(wiring.Component):
         Bytes of the payload stream received over the optical line.
     records : In(stream.Signature(unsigned(64)))
         Tag records.
+    allowed : In(1), number : Out(32), spent : Out(32)
+        Of the frames of records; see `Packer` and `RecordCredit`.
     """
 
     def __init__(
@@ -95,6 +103,9 @@ class Link(wiring.Component):
         if receiver_streams:
             members |= {
                 "records": In(stream.Signature(unsigned(8 * RECORD_BYTES))),
+                "allowed": In(1),
+                "number": Out(RECORD_NUMBER_BITS),
+                "spent": Out(CREDIT_BITS),
             }
         super().__init__(members)
 
@@ -174,4 +185,9 @@ class Link(wiring.Component):
                 numbered=True,
             )
             connect(m, flipped(self.records), tags.items)
+            m.d.comb += [
+                tags.allowed.eq(self.allowed),
+                self.number.eq(tags.number),
+                self.spent.eq(tags.spent),
+            ]
             connect(m, tags.output, arbiter.first)

@@ -4,13 +4,11 @@ from amaranth import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from keybeam.protocol.link import FrameKind
+from keybeam.protocol.link import CREDIT_BITS, CREDIT_OF_FRAME, RECORD_NUMBER_BITS, FrameKind
 from keybeam_gateware.link.paced_fifo import PacedFifo
 from keybeam_gateware.link.packets import PacketStream
 
 __all__ = ["Packer"]
-
-_NUMBER_BITS = 32
 
 
 class Packer(wiring.Component):
@@ -18,7 +16,7 @@ class Packer(wiring.Component):
 
     A frame leaves when it is full, or `flush_cycles` after an item began to
     wait for it. A frame takes only items that are there when it starts, so it
-    never holds up the line.
+    never holds up the line. None starts while it is not `allowed`.
 
     Parameters
     ----------
@@ -41,6 +39,10 @@ class Packer(wiring.Component):
         What to send; not ready while `depth` items wait.
     output : Out(PacketStream)
         Frames: kind, sequence (their number), body, lowest byte first.
+    allowed : In(1)
+        Frames may start. May follow `spent` two cycles late.
+    number : Out(32), spent : Out(32)
+        Items in the frames that have started, and those and `CREDIT_OF_FRAME` for each frame.
     """
 
     def __init__(
@@ -59,6 +61,9 @@ class Packer(wiring.Component):
             {
                 "items": In(stream.Signature(unsigned(item_bits))),
                 "output": Out(PacketStream),
+                "allowed": In(1, init=1),
+                "number": Out(RECORD_NUMBER_BITS),
+                "spent": Out(CREDIT_BITS),
             }
         )
 
@@ -76,8 +81,8 @@ class Packer(wiring.Component):
             due.eq(waiting & (patience == 0)),
         ]
 
-        sequence, number = Signal(8), Signal(_NUMBER_BITS)
-        head = Cat(Const(self._kind, 8), sequence, *([number] if self._numbered else []))
+        sequence = Signal(8)
+        head = Cat(Const(self._kind, 8), sequence, *([self.number] if self._numbered else []))
         shift = Signal(max(len(head), self._item_bits))
         bytes_left, items_left = Signal(range(len(shift) // 8)), Signal(range(self._maximum + 1))
         settle = Signal(2)
@@ -95,10 +100,14 @@ class Packer(wiring.Component):
                     bytes_left.eq(len(head) // 8 - 1),
                     items_left.eq(Mux(enough, self._maximum, level)),
                 ]
-                with m.If(enough | due):
+                with m.If((enough | due) & self.allowed):
                     m.next = "COUNT"
             with m.State("COUNT"):
-                m.d.sync += [number.eq(number + items_left), sequence.eq(sequence + 1)]
+                m.d.sync += [
+                    self.number.eq(self.number + items_left),
+                    self.spent.eq(self.spent + items_left + CREDIT_OF_FRAME),
+                    sequence.eq(sequence + 1),
+                ]
                 m.next = "BYTE"
             with m.State("ITEM"):
                 m.d.comb += fifo.output.ready.eq(1)

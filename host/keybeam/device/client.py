@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 from numpy.typing import NDArray
 
+from keybeam.device.credit import RecordCredit
 from keybeam.device.errors import (
     LinkTimeoutError,
     PayloadFullError,
@@ -33,6 +34,8 @@ from keybeam.protocol.link import (
 __all__ = ["LinkClient"]
 
 _PAYLOAD_POLL_S = 0.005
+_CREDIT_POLL_S = 0.02
+"""How long the credit for records is left as it is while nothing arrives."""
 _REASONS: dict[int, str] = {
     LinkError.NO_REGISTER: "the board has no register there",
     LinkError.READ_ONLY: "the board does not let it be written",
@@ -66,6 +69,8 @@ class LinkClient:
         self._attempts = attempts
         self._sequence = 0
         self._sorter = FrameSorter()
+        self._credit = RecordCredit(transport, self._sorter)
+        self._wants_records = False
         # Ends whatever an earlier program left half sent.
         transport.write(LINK_DELIMITER)
 
@@ -88,10 +93,24 @@ class LinkClient:
         """Take everything that is there, and wait up to `timeout` seconds while not `enough`."""
         end = time.monotonic() + timeout
         while self._pump(0.0):
+            self._keep_credit()
             if time.monotonic() >= end and enough():
                 return
+        self._keep_credit()
         while not enough() and (left := end - time.monotonic()) > 0:
-            self._pump(left)
+            self._pump(min(left, _CREDIT_POLL_S))
+            self._keep_credit()
+
+    def _keep_credit(self) -> None:
+        """Grant the credit for records that is due.
+
+        Not while another request is under way: the board would forget that it has carried it out.
+        """
+        if not self._wants_records:
+            return
+        self._sorter.answers.clear()
+        for kind, body in self._credit.requests():
+            self.transport.write(encode_link_frame(kind, self._next_sequence(), body))
 
     def _answer(self, sequence: int, kinds: Collection[int], timeout: float) -> Answer | None:
         """Wait for the answer to the request `sequence`; older answers are forgotten."""
@@ -108,6 +127,7 @@ class LinkClient:
 
     def _request(self, kind: FrameKind, body: bytes, kinds: Collection[int]) -> Answer:
         """Send a request until it is answered."""
+        self._keep_credit()
         sequence, timeout = self._next_sequence(), self.transport.answer_timeout
         waited = 0.0
         self._sorter.answers.clear()
@@ -293,6 +313,9 @@ class LinkClient:
     def records(self, timeout: float = 0.0) -> NDArray[np.uint64] | RecordLoss:
         """Take the records that have arrived.
 
+        The first call lets the board send records. It sends them only as fast as these calls follow
+        each other; what finds no room on the board meanwhile is told by its GAP records.
+
         Parameters
         ----------
         timeout : float
@@ -302,7 +325,13 @@ class LinkClient:
         -------
         ndarray of uint64, shape (n,), or RecordLoss
             All records up to the next loss (n may be 0), or, where a loss comes next, the loss.
+
+        Raises
+        ------
+        LinkTimeoutError, ConnectionLostError
+            If the port takes no bytes, or is gone. A board that is silent has no records.
         """
+        self._wants_records = True
         self._collect(timeout, lambda: self._sorter.has_records)
         return self._sorter.take_records()
 

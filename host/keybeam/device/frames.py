@@ -1,13 +1,17 @@
 """Takes the bytes from a board apart into answers, records and messages."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keybeam.protocol.link import (
+    CREDIT_BITS,
+    CREDIT_OF_FRAME,
     LINK_DELIMITER,
+    RECORD_NUMBER_BITS,
     FrameKind,
     LinkFrameError,
     decode_link_frame,
@@ -16,8 +20,8 @@ from keybeam.protocol.records import RECORD_BYTES
 
 __all__ = ["Answer", "FrameSorter", "MessageLoss", "RecordLoss"]
 
-_NUMBER_BYTES = 4
-_NUMBER_MODULO = 1 << 8 * _NUMBER_BYTES
+_NUMBER_BYTES = RECORD_NUMBER_BITS // 8
+_NUMBER_MODULO = 1 << RECORD_NUMBER_BITS
 _LONGEST_FRAME = 1024
 """Bytes without a delimiter after which they are taken for noise, not for a frame."""
 
@@ -63,11 +67,19 @@ class FrameSorter:
         Answers in the order of their arrival.
     broken : int
         Frames dropped so far.
+    spent : int or None
+        Credit that the board has spent, modulo 2^32, counted on from what it is set to by the
+        frames that arrive and those that are missing before them; None until it is set.
+    on_value : callable or None
+        Called with address and content of every register that an answer tells, when it has its
+        place between the frames.
     """
 
     def __init__(self, record_limit: int = 1 << 24) -> None:
         self.answers: deque[Answer] = deque()
         self.broken = 0
+        self.spent: int | None = None
+        self.on_value: Callable[[int, int], None] | None = None
         self._rest = b""
         self._records: deque[NDArray[np.uint64] | RecordLoss] = deque()
         self._stored, self._limit = 0, record_limit
@@ -105,6 +117,9 @@ class FrameSorter:
             self._message(sequence, body)
         else:
             self.answers.append(Answer(kind, sequence, body))
+            if self.on_value and kind == FrameKind.REGISTER_VALUE and len(body) == 6:
+                address, value = body[:2], body[2:]
+                self.on_value(int.from_bytes(address, "little"), int.from_bytes(value, "little"))
 
     def _tags(self, sequence: int, body: bytes) -> None:
         count, odd = divmod(len(body) - _NUMBER_BYTES, RECORD_BYTES)
@@ -114,6 +129,7 @@ class FrameSorter:
         number = int.from_bytes(body[:_NUMBER_BYTES], "little")
         if self._last_tags == (sequence, number):
             return
+        self._count_spent(sequence, number + count)
         self._last_tags = (sequence, number)
         if self._next_record is not None and number != self._next_record:
             missing = (number - self._next_record) % _NUMBER_MODULO
@@ -124,6 +140,30 @@ class FrameSorter:
             return
         self._records.append(np.frombuffer(body, "<u8", offset=_NUMBER_BYTES))
         self._stored += count
+
+    def _count_spent(self, sequence: int, next_record: int) -> None:
+        """Add what the frames up to one, and the records before `next_record`, have cost."""
+        if self.spent is None or self._last_tags is None or self._next_record is None:
+            return
+        frames = (sequence - self._last_tags[0]) % 256
+        records = (next_record - self._next_record) % _NUMBER_MODULO
+        if records < _NUMBER_MODULO // 2:
+            self.spent = (self.spent + records + CREDIT_OF_FRAME * frames) % (1 << CREDIT_BITS)
+
+    def lose_up_to(self, number: int) -> None:
+        """Give up the records that have not arrived.
+
+        Parameters
+        ----------
+        number : int
+                Number of the first record that may still arrive; one that is behind means nothing.
+        """
+        if self._next_record is None:
+            return
+        missing = (number - self._next_record) % _NUMBER_MODULO
+        if 0 < missing < _NUMBER_MODULO // 2:
+            self._lose(missing)
+            self._next_record = number
 
     def _lose(self, records: int | None) -> None:
         """Note a loss; neighbouring losses become one."""
@@ -142,6 +182,11 @@ class FrameSorter:
             self._messages.append(MessageLoss())
         self._next_message = (sequence + 1) % 256
         self._messages.append(body)
+
+    @property
+    def free(self) -> int:
+        """Records for which there is room."""
+        return self._limit - self._stored
 
     @property
     def has_records(self) -> bool:

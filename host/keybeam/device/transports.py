@@ -29,6 +29,12 @@ __all__ = ["SerialTransport", "TcpTransport", "Transport", "open_transport"]
 ANSWER_TIMEOUT_S = 0.5
 """Seconds a board has for its answer when the name of the port does not say."""
 
+SERIAL_WINDOW = 448
+"""Credit on a serial port. With one frame more, 3840 bytes, it fits the 4095 that Linux holds for a
+terminal that nobody reads (N_TTY_BUF_SIZE in drivers/tty/n_tty.c)."""
+TCP_WINDOW = 1 << 17
+"""Credit on a TCP connection, which holds its sender back itself and loses nothing."""
+
 _CONNECT_TIMEOUT_S = 5.0
 _WRITE_TIMEOUT_S = 5.0
 _CHUNK_BYTES = 1 << 16
@@ -45,6 +51,12 @@ class Transport(ABC):
         How messages call it.
     answer_timeout : float
         Seconds a board at this port has to answer a request.
+
+    Attributes
+    ----------
+    credit_window : int
+        Credit for tag records that the board may have in hand, in units of 8 bytes: no more than
+        waits without loss while this program does not read.
     """
 
     def __init__(self, name: str, answer_timeout: float = ANSWER_TIMEOUT_S) -> None:
@@ -52,6 +64,7 @@ class Transport(ABC):
         self.answer_timeout = answer_timeout
         self.now: Callable[[], float] = time.monotonic
         self.least_wait = 0.0
+        self.credit_window = SERIAL_WINDOW
 
     def count_by(self, now: Callable[[], float], answer_timeout: float) -> None:
         """Count the seconds of time-outs by another clock, such as that of a simulation.
@@ -214,6 +227,7 @@ class TcpTransport(Transport):
 
     def __init__(self, host: str, port: int, answer_timeout: float = ANSWER_TIMEOUT_S) -> None:
         super().__init__(f"tcp:{host}:{port}", answer_timeout)
+        self.credit_window = TCP_WINDOW
         try:
             self._socket = socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_S)
         except OSError as error:

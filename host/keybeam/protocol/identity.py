@@ -12,7 +12,7 @@ __all__ = ["ABI_VERSION", "IDENTITY_MAGIC", "IdentityAddress", "Role"]
 IDENTITY_MAGIC = int.from_bytes(b"KBM1", "little")
 """Content of the magic register: a Keybeam board answers."""
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 """Version of what all boards share: link frames, identity block, meaning of the tag records."""
 
 

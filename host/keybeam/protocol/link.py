@@ -33,6 +33,20 @@ opens a link reads first, and no request of an earlier host can be taken for
 its own. There is one request under way at a time. The sequence byte of TAGS
 and MESSAGE frames counts the board's own frames of that kind; records are
 numbered from the board's reset on, modulo 2^32.
+
+A receiver sends TAGS frames only within the credit that its host has granted.
+A TAGS frame costs its records and 2 more, so that a unit of credit is at most
+8 bytes on the line. Grants are cumulative: the host writes to the register
+GRANT (`CreditAddress`) all that the board may have spent since its reset,
+modulo 2^32, and the board starts a TAGS frame only while at least 32 units are
+left, what the longest frame costs. So a grant may be lost, repeated or come
+late: only one that lies ahead of the one before (by less than 2^31) counts.
+After reset nothing is granted. A host grants what it has seen spent and a
+window beyond, which is no more than what can wait for it without loss; frames
+lost on the line do not cost credit for good, as it sees from the next frame
+(sequence byte and record number), or from the register SPENT, what they have
+cost. What finds no credit waits in the board, and becomes a marked gap of its
+channel (GAP_BEGIN, GAP_END) where it cannot wait.
 """
 
 import zlib
@@ -41,13 +55,18 @@ from enum import IntEnum
 from cobs import cobs
 
 __all__ = [
+    "CREDIT_BITS",
+    "CREDIT_LEAST",
+    "CREDIT_OF_FRAME",
     "LINK_DELIMITER",
     "LOOKUP_MAXIMUM",
     "MESSAGE_MAXIMUM",
     "PAYLOAD_ADDRESS",
     "PAYLOAD_MAXIMUM",
+    "RECORD_NUMBER_BITS",
     "TAGS_MAXIMUM",
     "UART_BAUD",
+    "CreditAddress",
     "FrameKind",
     "LinkError",
     "LinkFrameError",
@@ -63,6 +82,16 @@ TAGS_MAXIMUM = 30
 PAYLOAD_MAXIMUM = 240
 MESSAGE_MAXIMUM = 240
 PAYLOAD_ADDRESS = 0xFFFF
+
+RECORD_NUMBER_BITS = 32
+"""Bits of the number of a record, with which a TAGS frame begins."""
+CREDIT_BITS = 32
+"""Bits of the sums of credit granted and spent."""
+CREDIT_OF_FRAME = 2
+"""What a TAGS frame costs beside 1 for each of its records: head, check sum and stuffing of a frame
+are at most 14 bytes long, a record 8."""
+CREDIT_LEAST = 32
+"""Credit that must be left for a TAGS frame to start: the cost of the longest."""
 
 UART_BAUD = 3_000_000
 """Bits a second of a board's serial line, unless board and host are told otherwise: the most that
@@ -81,6 +110,19 @@ class FrameKind(IntEnum):
     LOOKUP_ANSWER = 0x83
     TAGS = 0x84
     MESSAGE = 0x85
+
+
+class CreditAddress(IntEnum):
+    """Addresses, in words of 32 bits, of a receiver's registers of the credit for tag records."""
+
+    GRANT = 0x10
+    """Takes what is granted since reset; write-only."""
+    GRANTED = 0x11
+    """What is granted since reset."""
+    SPENT = 0x12
+    """What is spent since reset."""
+    RECORDS = 0x13
+    """How many records were put into frames since reset."""
 
 
 class LinkError(IntEnum):

@@ -8,6 +8,18 @@ from keybeam.transmitter.status import Readable
 
 __all__ = ["calibration_sections", "load_lane_delays"]
 
+_USED_BY: dict[str, str] = {
+    "laser": "laser and pulse driver, by each later `keybeam instruments measure`",
+    "modulator": "modulator's bias and drive, by each later `keybeam instruments measure`; in "
+    "service, by your equipment",
+    "polarisation": "modulator's drive and wave plates, by `keybeam instruments measure "
+    "polarisation`; in service, by your equipment",
+    "intensity": "attenuator, by your equipment; photons, for the security analysis",
+    "pulse": "lane delays to the board, by `keybeam tx calibration load`; the rest to nothing",
+}
+"""Where the values of each section go. What else a board holds (symbol map, lane table, idle
+levels) is chosen, not measured: `keybeam tx symbol-map` and `keybeam tx lanes` set it."""
+
 
 def load_lane_delays(
     board: Readable, calibration: TransmitterCalibration
@@ -63,7 +75,8 @@ def calibration_sections(calibration: TransmitterCalibration) -> dict[str, dict[
     Returns
     -------
     dict of dict
-        By section: values by name. Uncertainties are standard uncertainties.
+        By section: values by name, with what takes them and by which command. Uncertainties are
+        standard uncertainties.
     """
     sections: dict[str, dict[str, Value]] = {}
     if (laser := calibration.laser) is not None:
@@ -103,4 +116,5 @@ def calibration_sections(calibration: TransmitterCalibration) -> dict[str, dict[
         }
     for name, rows in sections.items():
         rows["measured"] = calibration.measured.get(name)
+        rows["goes to"] = _USED_BY[name]
     return sections

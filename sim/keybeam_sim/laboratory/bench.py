@@ -17,12 +17,13 @@ from keybeam_sim.laboratory.laser import PERIOD_S, STEP_S, LaserDiode
 from keybeam_sim.laboratory.modulators import IntensityModulator, PolarisationModulator
 from keybeam_sim.laboratory.polarisation import Analyser, WavePlate, random_unitary
 
-__all__ = ["PULSE_RATE_HZ", "Bench", "Controls"]
+__all__ = ["DRIVER_A_PER_V", "PULSE_RATE_HZ", "Bench", "Controls"]
 
 PULSE_RATE_HZ = 625e6
 """Nominal rate of the laser's triggers."""
 
-_DRIVER_A_PER_V = 60e-3
+DRIVER_A_PER_V = 60e-3
+"""Pulse current of the driver for each volt of its control voltage."""
 _ATTENUATOR_LOSS_DB = 2.0
 _MONITOR_V_PER_W = 10.0
 _DETECTOR_BANDWIDTH_HZ = 22e9
@@ -113,7 +114,7 @@ class Bench:
 
     @property
     def _trigger_a(self) -> float:
-        return _DRIVER_A_PER_V * max(self.controls.trigger_v, 0.0)
+        return DRIVER_A_PER_V * max(self.controls.trigger_v, 0.0)
 
     def laser_power_w(self) -> float:
         """Mean power of the laser in watts."""

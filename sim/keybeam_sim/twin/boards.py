@@ -1,5 +1,6 @@
 """The simulated boards as their links show them."""
 
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -7,11 +8,15 @@ from numpy.typing import NDArray
 
 from keybeam.protocol.identity import Role
 from keybeam.protocol.link import (
+    CREDIT_BITS,
+    CREDIT_LEAST,
+    CREDIT_OF_FRAME,
     LINK_DELIMITER,
     LOOKUP_MAXIMUM,
     MESSAGE_MAXIMUM,
     PAYLOAD_ADDRESS,
     PAYLOAD_MAXIMUM,
+    RECORD_NUMBER_BITS,
     TAGS_MAXIMUM,
     FrameKind,
     LinkError,
@@ -23,7 +28,6 @@ from keybeam.protocol.numbers import FRAME_SLOTS
 from keybeam.protocol.records import (
     DETECTOR_CHANNELS,
     FRAME_VALID,
-    RECORD_BYTES,
     Channel,
     RecordType,
     pack_records,
@@ -210,7 +214,8 @@ class ReceiverBoard(_Board):
 
     def __init__(self, simulation: PassSimulation) -> None:
         super().__init__(Role.RECEIVER, simulation)
-        self._records = 0
+        self._records = self._spent = self._granted = 0
+        self._waiting: deque[NDArray[np.uint64]] = deque()
         self._frames = {FrameKind.TAGS: 0, FrameKind.MESSAGE: 0}
         self._counts = dict.fromkeys(Channel, 0)
         self._good = 0
@@ -219,14 +224,25 @@ class ReceiverBoard(_Board):
         self.registers.on_write["receiver.snapshot"] = self._snapshot
         self.registers.on_write["receiver.fence"] = self._fences.append
         self.registers.on_write["receiver.epoch"] = self._set_epoch
+        self.registers.on_write["credit.grant"] = self._grant
+        for name in ("granted", "spent", "records"):
+            self.registers.on_read[f"credit.{name}"] = self._show_credit
 
     @property
     def streaming(self) -> bool:
         """Whether records are let out."""
         return bool(self.registers.get("receiver.control.stream"))
 
+    @property
+    def waiting(self) -> bool:
+        """Whether records wait for credit; the pass must not `advance` then."""
+        return bool(self._waiting)
+
     def advance(self) -> bytes:
-        """Let the pass go on; the bytes of the TAGS frames of the new records."""
+        """Let the pass go on; the bytes of the TAGS frames for which there is credit.
+
+        Other than on a board, time waits here for the host: no record is lost.
+        """
         records = self.simulation.advance()
         types, channels = record_type(records), record_channel(records)
         channel = np.where(types == RecordType.TAG, channels, Channel.SYNC)
@@ -239,12 +255,12 @@ class ReceiverBoard(_Board):
         self._counts[Channel.SYNC] += int(np.count_nonzero(types == RecordType.SYNC))
         headers = channels[types == RecordType.FRAME]
         self._good += int(np.count_nonzero(headers & FRAME_VALID))
-        return self._tags_frames(records)
+        return self._queued(records)
 
     def fences(self) -> bytes:
         """Bytes of the TAGS frame with the FENCE records that were asked for."""
         values, self._fences[:] = np.array(self._fences, np.int64), []
-        return self._tags_frames(pack_records(RecordType.FENCE, 0, values))
+        return self._queued(pack_records(RecordType.FENCE, 0, values))
 
     def message(self, payload: bytes) -> bytes:
         """Bytes of the MESSAGE frames for what came over the downlink."""
@@ -253,15 +269,33 @@ class ReceiverBoard(_Board):
             for start in range(0, len(payload), MESSAGE_MAXIMUM)
         )
 
-    def _tags_frames(self, records: NDArray[np.uint64]) -> bytes:
-        data = records.astype("<u8", copy=False).tobytes()
+    def _queued(self, records: NDArray[np.uint64]) -> bytes:
+        """Let records wait behind the others; the frames for which there is credit."""
+        self._waiting.extend(
+            records[start : start + TAGS_MAXIMUM] for start in range(0, records.size, TAGS_MAXIMUM)
+        )
+        return self.released()
+
+    def released(self) -> bytes:
+        """Bytes of the TAGS frames of waiting records for which there is credit."""
         frames = []
-        for start in range(0, records.size, TAGS_MAXIMUM):
-            number = ((self._records + start) % (1 << 32)).to_bytes(4, "little")
-            part = data[start * RECORD_BYTES : (start + TAGS_MAXIMUM) * RECORD_BYTES]
-            frames.append(self._numbered(FrameKind.TAGS, number + part))
-        self._records += records.size
+        while self._waiting and (self._granted - self._spent) % (1 << CREDIT_BITS) >= CREDIT_LEAST:
+            part = self._waiting.popleft()
+            number = self._records.to_bytes(RECORD_NUMBER_BITS // 8, "little")
+            data = part.astype("<u8", copy=False).tobytes()
+            frames.append(self._numbered(FrameKind.TAGS, number + data))
+            self._records = (self._records + part.size) % (1 << RECORD_NUMBER_BITS)
+            self._spent = (self._spent + part.size + CREDIT_OF_FRAME) % (1 << CREDIT_BITS)
         return b"".join(frames)
+
+    def _grant(self, value: int) -> None:
+        if (value - self._granted) % (1 << CREDIT_BITS) < 1 << (CREDIT_BITS - 1):
+            self._granted = value
+
+    def _show_credit(self) -> None:
+        self.registers.set("credit.granted", self._granted)
+        self.registers.set("credit.spent", self._spent)
+        self.registers.set("credit.records", self._records)
 
     def _numbered(self, kind: FrameKind, body: bytes) -> bytes:
         sequence = self._frames[kind]

@@ -147,6 +147,7 @@ class TwinServer:
         return (
             port.connection is not None
             and self._receiver.streaming
+            and not self._receiver.waiting
             and self.simulation.started
             and not self.simulation.over
             and len(port.outgoing) < _BUFFER_BYTES
@@ -188,6 +189,8 @@ class TwinServer:
         self._hand_over()
         if self._receiver.streaming:
             self._send(self._ports[1], self._receiver.fences())
+        if self._ports[1].connection is not None:
+            self._send(self._ports[1], self._receiver.released())
 
     def _hand_over(self) -> None:
         """Carry the payload from the transmitter to the receiver."""

@@ -20,7 +20,15 @@ from looped_board import (
 from uart_host import CLOCK_FS, UartHost
 
 from keybeam.protocol.identity import ABI_VERSION, IDENTITY_MAGIC, IdentityAddress, Role
-from keybeam.protocol.link import PAYLOAD_ADDRESS, FrameKind, LinkError, encode_link_frame
+from keybeam.protocol.link import (
+    CREDIT_LEAST,
+    CREDIT_OF_FRAME,
+    PAYLOAD_ADDRESS,
+    CreditAddress,
+    FrameKind,
+    LinkError,
+    encode_link_frame,
+)
 
 SCRATCH = ADDRESSES["identity"] + IdentityAddress.SCRATCH
 ACCEPTED, DROPPED, SPOILT = (ADDRESSES["link"] + number for number in range(3))
@@ -170,15 +178,33 @@ async def payload_comes_back_as_messages(dut):
     assert first[2] + second[2] == payload
 
 
+def grant(host, value, sequence):
+    """Grant credit; frames of records may come before the answer."""
+    body = address(CreditAddress.GRANT) + value.to_bytes(4, "little")
+    host.send(FrameKind.REGISTER_WRITE, sequence, body)
+
+
+async def tags(host):
+    """Sequence byte and body of the next frame of records."""
+    while True:
+        kind, sequence, body = await host.frame()
+        if kind == FrameKind.TAGS:
+            return sequence, body
+        assert (kind, body[:2]) == (FrameKind.REGISTER_VALUE, address(CreditAddress.GRANT))
+
+
 @cocotb.test()
 async def records_leave_in_full_frames_and_after_the_time_out(dut):
     host = await UartHost.start(dut, DIVISOR)
     count = 75
     await host.write_register(BURST, count)
+    # Nothing is granted after reset.
+    assert await host.silent(4 * FLUSH_CYCLES * CLOCK_FS // 10**9)
+    spent = count + 1 + 4 * CREDIT_OF_FRAME
+    grant(host, spent - 1 + CREDIT_LEAST, 3)
     got, sizes = [], []
     while len(got) < count:
-        kind, sequence, body = await host.frame()
-        assert kind == FrameKind.TAGS
+        sequence, body = await tags(host)
         assert sequence == len(sizes)
         assert int.from_bytes(body[:4], "little") == len(got)
         sizes.append((len(body) - 4) // 8)
@@ -192,12 +218,20 @@ async def records_leave_in_full_frames_and_after_the_time_out(dut):
     waited = (get_sim_time("fs") - start) / CLOCK_FS
     on_the_line = (2 + 4 + 8 + 4 + 2) * 10 * DIVISOR
     assert FLUSH_CYCLES - 20 * DIVISOR < waited < FLUSH_CYCLES + on_the_line + 40 * DIVISOR
+    # That was all the credit: one more record does not leave until there is more.
+    assert await host.read(CreditAddress.SPENT) == spent
+    assert await host.read(CreditAddress.RECORDS) == count + 1
+    await host.write_register(BURST, 1, 4)
+    assert await host.silent(4 * FLUSH_CYCLES * CLOCK_FS // 10**9)
+    grant(host, spent + CREDIT_LEAST, 5)
+    assert len((await tags(host))[1]) == 4 + 8
 
 
 @cocotb.test()
 async def answers_overtake_waiting_records(dut):
     host = await UartHost.start(dut, DIVISOR)
-    await host.write_register(BURST, 90)
+    await host.write_register(CreditAddress.GRANT, 1000, 2)
+    await host.write_register(BURST, 90, 3)
     await host.frame()
     host.send(FrameKind.REGISTER_READ, 77, address(IdentityAddress.MAGIC))
     kinds = [(await host.frame())[0] for _ in range(3)]

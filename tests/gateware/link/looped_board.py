@@ -6,14 +6,15 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.identity import Role
+from keybeam.protocol.link import CreditAddress
 from keybeam_gateware.identity import Identity
-from keybeam_gateware.link import Link, LinkCounters
+from keybeam_gateware.link import Link, LinkCounters, RecordCredit
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
 
 DIVISOR = 5
 FLUSH_CYCLES = 2000
 PAYLOAD_BYTES = 300
-ADDRESSES = {"identity": 0x00, "link": 0x08, "bank": 0x10}
+ADDRESSES = {"identity": 0x00, "link": 0x08, "credit": CreditAddress.GRANT, "bank": 0x18}
 FIRST_RECORD = 0x1122334455667788
 RECORD_STEP = 0x0101010101010101
 
@@ -100,9 +101,11 @@ class LoopedBoard(wiring.Component):
         m = Module()
         m.submodules.identity = identity = Identity(role=Role.RECEIVER, revision=0xC0FFEE)
         m.submodules.counters = counters = LinkCounters()
+        m.submodules.credit = credit = RecordCredit()
         m.submodules.bank = bank = Bank()
         m.submodules.decoder = decoder = csr.Decoder(addr_width=6, data_width=CSR_DATA_WIDTH)
-        for name, part in (("identity", identity), ("link", counters), ("bank", bank)):
+        parts = {"identity": identity, "link": counters, "credit": credit, "bank": bank}
+        for name, part in parts.items():
             decoder.add(part.bus, name=name, addr=ADDRESSES[name])
         m.submodules.link = link = Link(
             memory_map=decoder.bus.memory_map,
@@ -115,6 +118,11 @@ class LoopedBoard(wiring.Component):
         m.d.comb += [link.uart_rx.eq(self.uart_rx), self.uart_tx.eq(link.uart_tx)]
         for event in ("accepted", "dropped", "spoilt", "lost"):
             m.d.comb += getattr(counters, event).eq(getattr(link, event))
+        m.d.comb += [
+            credit.spent.eq(link.spent),
+            credit.number.eq(link.number),
+            link.allowed.eq(credit.allowed),
+        ]
         self._lookups(m, link)
         self._payload(m, link, bank)
         self._records(m, link, bank)

@@ -90,6 +90,8 @@ def test_what_was_written_is_read_back(tmp_path):
     assert sections["pulse"]["lane 0, slots + steps"] == "3 + 54"
     assert sections["pulse"]["measured"] == "2026-11-28T20:00:00+00:00"
     assert "laser" not in sections
+    assert "keybeam tx calibration load" in sections["pulse"]["goes to"]
+    assert "board" not in sections["intensity"]["goes to"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from keybeam.instruments import MeasurementError, StationError, open_station
 from keybeam.instruments.routines import ROUTINES, Rig, laser, save_outcome
 from keybeam.instruments.stokes import STATES
 from keybeam.transmitter.calibration_file import load_calibration, new_calibration
+from keybeam_sim.laboratory.bench import DRIVER_A_PER_V
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +52,35 @@ def test_threshold_and_working_point(calibrated, laboratory):
     assert outcome.line.threshold == pytest.approx(true.threshold_a(), rel=0.01)
     found = known.laser
     assert found.bias_a < 0.96 * true.threshold_a()
-    pulses = true.pulses_w(found.bias_a, 54e-3, 25.0)
-    assert found.pulse_width_s == pytest.approx(
-        1e-12 * np.median((pulses > pulses.max(axis=1, keepdims=True) / 2).sum(axis=1)), rel=0.2
-    )
+    width = true_width_s(true, found.bias_a, found.trigger_level_v)
+    assert found.pulse_width_s == pytest.approx(width, rel=0.2)
     assert 2e-12 < found.jitter_s < 15e-12
+
+
+def true_width_s(diode, bias_a, level_v):
+    """FWHM of the pulses that the rate equations give."""
+    pulses = diode.pulses_w(bias_a, DRIVER_A_PER_V * level_v, 25.0)
+    return 1e-12 * np.median((pulses > pulses.max(axis=1, keepdims=True) / 2).sum(axis=1))
+
+
+def test_the_scan_follows_the_rate_equations_in_bias_and_drive(calibrated, laboratory):
+    outcome, known = calibrated["laser"]
+    rows = outcome.data()["width_s"]
+    assert (len(rows), {len(row) for row in rows}) == (len(outcome.levels_v), {4})
+    seen = [
+        (level, bias, width)
+        for level, row in zip(outcome.levels_v, rows, strict=True)
+        for bias, width in zip(outcome.bias_a, row, strict=True)
+        if width is not None
+    ]
+    assert len({level for level, _, _ in seen}) > 1
+    for level, bias, width in seen:
+        assert width == pytest.approx(true_width_s(laboratory.bench.laser, bias, level), rel=0.2)
+    # Nothing of the scan is better known in time than the working point.
+    spread = math.hypot(known.laser.jitter_s, known.laser.pulse_width_s / 2.3548)
+    trains = [train for row in outcome.trains for train in row if train is not None]
+    best = min(math.hypot(train.jitter_s, train.width_s / 2.3548) for train in trains)
+    assert spread == pytest.approx(best)
 
 
 def test_half_wave_voltages_and_extinction(calibrated, laboratory):

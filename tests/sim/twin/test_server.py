@@ -165,10 +165,11 @@ def test_a_repeated_write_is_carried_out_once():
     with served() as server, socket.create_connection(_address(server.receiver_url)) as link:
         fence = _frame(FrameKind.REGISTER_WRITE, 3, _write_of("receiver.fence", 77))
         link.sendall(_frame(FrameKind.REGISTER_WRITE, 2, _write_of("receiver.control")))
+        link.sendall(_frame(FrameKind.REGISTER_WRITE, 4, _write_of("credit.grant", 1000)))
         link.sendall(fence + fence)
-        frames = _answers(link, 4)
+        frames = _answers(link, 5)
         kinds = [kind for kind, _, _ in frames]
-        assert kinds.count(FrameKind.REGISTER_VALUE) == 3
+        assert kinds.count(FrameKind.REGISTER_VALUE) == 4
         (body,) = [body for kind, _, body in frames if kind == FrameKind.TAGS]
         records = np.frombuffer(body[4:], "<u8")
         assert record_type(records).tolist() == [RecordType.FENCE]

@@ -21,7 +21,7 @@ from keybeam.bringup.checks import (
 from keybeam.bringup.plan import Plan
 from keybeam.bringup.steps.step import Step
 from keybeam.protocol.modes import PatternMode
-from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, FRAME_RATE_HZ
+from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, FRAME_CYCLES, FRAME_RATE_HZ
 from keybeam.protocol.records import COARSE_BITS, DETECTOR_CHANNELS, FINE_PS, Channel
 from keybeam.protocol.symbols import Intensity, Polarisation
 from keybeam.receiver.registers import channel_register, take_snapshot
@@ -72,6 +72,8 @@ def _measure(bench: Bench, _: Mapping[str, Data]) -> Data:
             for light, lit in _LIT.items():
                 bench.tell(f"counting with the light of {light.name}")
                 bench.run_pattern(PatternMode.FIXED, symbol=Intensity.SIGNAL << 2 | light)
+                # Light begins at a frame border: the wait for it is no interval between clicks.
+                bench.await_cycles(FRAME_CYCLES)
                 capture = bench.capture(
                     2 + int(plan.light_s * FRAME_RATE_HZ),
                     partial(has_counts, channels=lit, least=plan.clicks),

@@ -119,8 +119,9 @@ def _rate(data: Data, plan: Plan) -> Check:
         why = ", as 95 % less the board's own two cycles a byte, which count on so fast a line"
     limit = f"≥ {least:.1%} of the line rate of {baud / 1e6:g} Mbit/s{why}"
     hint = (
-        "A slow host shows as lost records: close other programs. With an FTDI bridge set its "
-        "latency timer to 1 ms (docs/first-day.md). Is the bit rate given (`baud=`) the board's?"
+        "A slow host shows as gaps and a low rate: close other programs. With an FTDI bridge "
+        "set its latency timer to 1 ms (docs/first-day.md). Is the bit rate given (`baud=`) the "
+        "board's?"
     )
     if len(data["moments"]) < 2:
         return check(name, False, f"only {int(number(data, 'taken'))} records came", limit, hint)

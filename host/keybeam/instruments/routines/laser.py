@@ -31,8 +31,11 @@ NEEDED = (*SOURCE, "power-meter", *(name for name in PULSE_NEEDED if name not in
 _CURRENTS = 25
 _RECORD_S = 160e-9
 _LEAST_PART, _MOST_PART = 0.2, 0.95
+_LEVEL_PARTS = (0.7, 0.85, 1.0)
+"""Levels of the pulse driver, as parts of the station's, which is never exceeded."""
 _AVERAGES = 30
 _FWHM = math.sqrt(8 * math.log(2))
+_SHOWN = ("width", "jitter")
 
 
 @dataclass(frozen=True)
@@ -41,36 +44,45 @@ class LaserOutcome(Outcome):
 
     Attributes
     ----------
-    temperature_c, trigger_level_v : float
+    temperature_c : float
         At which it was measured.
     current_a, power_w : list of float
         The L-I curve without triggers; power as it comes to the meter.
     line : Line
         Its straight part.
-    bias_a : list of float
-        Bias currents of the scan with triggers.
-    trains : list of PulseTrain or None
-        Pulses at each; None where there are none in each period.
-    chosen : int
-        Number of the working point in the scan.
+    levels_v, bias_a : list of float
+        Levels of the pulse driver, and bias currents, of the scan with triggers.
+    trains : list of list of PulseTrain or None
+        Pulses by level and bias; None where there are none in each period.
+    chosen : tuple of int
+        Numbers of the working point's level and bias in the scan.
     """
 
     name = "laser"
 
     temperature_c: float
-    trigger_level_v: float
     current_a: list[float]
     power_w: list[float]
     line: Line
+    levels_v: list[float]
     bias_a: list[float]
-    trains: list[PulseTrain | None]
-    chosen: int
+    trains: list[list[PulseTrain | None]]
+    chosen: tuple[int, int]
 
     @property
     def _train(self) -> PulseTrain:
-        train = self.trains[self.chosen]
+        level, bias = self.chosen
+        train = self.trains[level][bias]
         assert train is not None
         return train
+
+    @property
+    def _level_v(self) -> float:
+        return self.levels_v[self.chosen[0]]
+
+    @property
+    def _bias_a(self) -> float:
+        return self.bias_a[self.chosen[1]]
 
     def figures(self) -> dict[str, dict[str, Value]]:
         """Threshold and working point."""
@@ -81,9 +93,9 @@ class LaserOutcome(Outcome):
                 "  standard uncertainty of it, mA": significant(
                     1e3 * self.line.threshold_uncertainty
                 ),
-                "trigger level, V": self.trigger_level_v,
-                "working point: bias, mA": round(1e3 * self.bias_a[self.chosen], 3),
-                "bias / threshold": round(self.bias_a[self.chosen] / self.line.threshold, 3),
+                "working point: trigger level, V": round(self._level_v, 4),
+                "working point: bias, mA": round(1e3 * self._bias_a, 3),
+                "bias / threshold": round(self._bias_a / self.line.threshold, 3),
                 "width there (FWHM), ps": round(1e12 * self._train.width_s, 2),
                 "jitter there (RMS), ps": round(1e12 * self._train.jitter_s, 2),
             }
@@ -95,13 +107,18 @@ class LaserOutcome(Outcome):
             "current_a": self.current_a,
             "power_w": self.power_w,
             "bias_a": self.bias_a,
-            "width_s": [None if train is None else train.width_s for train in self.trains],
-            "jitter_s": [None if train is None else train.jitter_s for train in self.trains],
-            "peak_v": [None if train is None else train.peak_v for train in self.trains],
+            "level_v": self.levels_v,
+            **{
+                name: [
+                    [None if train is None else getattr(train, name) for train in row]
+                    for row in self.trains
+                ]
+                for name in ("width_s", "jitter_s", "peak_v")
+            },
         }
 
     def draw(self, figure: Figure) -> None:
-        """Draw the L-I curve, and width and jitter against bias."""
+        """Draw the L-I curve, and width and jitter against bias at each level of the driver."""
         curve, scan = figure.subplots(1, 2)
         current, power = 1e3 * np.array(self.current_a), 1e6 * np.array(self.power_w)
         curve.plot(current, power, "o", ms=3, color=BLUE)
@@ -111,15 +128,17 @@ class LaserOutcome(Outcome):
         curve.axvline(1e3 * self.line.threshold, color=ORANGE, ls="--", lw=1, label="threshold")
         curve.set(xlabel="current / mA", ylabel="power at the meter / µW")
         curve.legend(frameon=False)
-        seen = [(i, t) for i, t in zip(self.bias_a, self.trains, strict=True) if t is not None]
-        bias = [1e3 * i for i, _ in seen]
-        scan.plot(bias, [1e12 * t.width_s for _, t in seen], "o-", ms=3, color=BLUE, label="width")
-        scan.plot(
-            bias, [1e12 * t.jitter_s for _, t in seen], "s-", ms=3, color=GREEN, label="jitter"
-        )
-        scan.axvline(1e3 * self.bias_a[self.chosen], color=ORANGE, ls="--", lw=1, label="chosen")
+        for number, (level, row) in enumerate(zip(self.levels_v, self.trains, strict=True)):
+            seen = [(1e3 * i, t) for i, t in zip(self.bias_a, row, strict=True) if t is not None]
+            bias = [i for i, _ in seen]
+            width, jitter = ([1e12 * getattr(t, f"{k}_s") for _, t in seen] for k in _SHOWN)
+            look = {"ms": 3, "alpha": (number + 1) / len(self.levels_v)}
+            scan.plot(bias, width, "o-", color=BLUE, label=f"width, {level:.3g} V", **look)
+            scan.plot(bias, jitter, "s-", color=GREEN, label=f"jitter, {level:.3g} V", **look)
+        place = 1e3 * self._bias_a, 1e12 * self._train.width_s
+        scan.plot(*place, "o", ms=9, mfc="none", color=ORANGE, label="chosen")
         scan.set(xlabel="bias / mA", ylabel="time / ps", ylim=(0, None))
-        scan.legend(frameon=False)
+        scan.legend(frameon=False, fontsize="small")
 
     def update(self, calibration: TransmitterCalibration) -> TransmitterCalibration:
         """Put the section of the laser in."""
@@ -128,8 +147,8 @@ class LaserOutcome(Outcome):
             calibration,
             laser=LaserCalibration(
                 temperature_c=self.temperature_c,
-                bias_a=self.bias_a[self.chosen],
-                trigger_level_v=self.trigger_level_v,
+                bias_a=self._bias_a,
+                trigger_level_v=self._level_v,
                 threshold_a=threshold,
                 pulse_width_s=self._train.width_s,
                 jitter_s=self._train.jitter_s,
@@ -138,12 +157,13 @@ class LaserOutcome(Outcome):
 
 
 def measure_laser(rig: Rig, *, points: int = 12) -> LaserOutcome:
-    """Measure the threshold, then scan the bias below it with triggers on.
+    """Measure the threshold, then scan bias below it and level of the pulse driver.
 
-    The working point is the bias of least spread of a photon's time, √(jitter² + (FWHM/2.355)²),
-    among those up to 0.95 of the threshold. Below the threshold the light of one pulse dies
-    before the next, which builds up from spontaneous emission anew: its phase is random, as the
-    decoy-state method assumes (Kobayashi, Tomita and Okamoto, Phys. Rev. A 90, 032320, 2014,
+    The working point is the level and bias of least spread of a photon's time,
+    √(jitter² + (FWHM/2.355)²), with a bias of up to 0.95 of the threshold. Below the threshold the
+    light of one pulse dies before the next, which builds up from spontaneous emission anew: its
+    phase is random, as the decoy-state method assumes (Kobayashi, Tomita and Okamoto, Phys. Rev. A
+    90, 032320, 2014,
     for how far that holds). The routine does not measure phases.
 
     Parameters
@@ -151,14 +171,15 @@ def measure_laser(rig: Rig, *, points: int = 12) -> LaserOutcome:
     rig : Rig
         The source.
     points : int
-        Bias currents of the scan, 3 or more.
+        Bias currents of the scan at each level, 3 or more.
 
     Raises
     ------
     MeasurementError
         If there is no threshold below the current limit, or no bias gives a pulse a period.
     """
-    temperature, _, level = rig.working_point()
+    temperature, _, _ = rig.working_point()
+    highest = rig.station.file.source.trigger_level_v
     limit = rig.station.entry("laser").settings.current_limit_a or 0.0
     meter = rig.meter("power-meter", _AVERAGES)
     rig.laser.set_temperature_c(temperature)
@@ -176,29 +197,46 @@ def measure_laser(rig: Rig, *, points: int = 12) -> LaserOutcome:
         rig.tell("sweeping the current", (step + 1) / _CURRENTS)
     line = fit_threshold(currents, powers)
 
-    scope = rig.station.get("oscilloscope", Oscilloscope)
+    levels = [part * highest for part in _LEVEL_PARTS]
     biases = [float(x) for x in line.threshold * np.linspace(_LEAST_PART, _MOST_PART, points)]
-    # Triggers come on top of the bias: down with it first.
-    rig.laser.set_current_a(biases[0])
-    rig.trigger.set_level_v(level)
-    trains: list[PulseTrain | None] = []
-    for step, bias in enumerate(biases):
-        rig.laser.set_current_a(bias)
-        try:
-            train, _ = record(scope, _RECORD_S)
-        except MeasurementError:
-            # Too little current makes no pulses, or not in each period: a result of the scan.
-            train = None
-        trains.append(train)
-        rig.tell("scanning the bias", (step + 1) / points)
-    spreads = [
-        math.inf if train is None else math.hypot(train.jitter_s, train.width_s / _FWHM)
-        for train in trains
-    ]
-    if not any(map(math.isfinite, spreads)):
+    trains = _scan(rig, levels, biases)
+    chosen = _least_spread(trains)
+    if chosen is None:
         raise MeasurementError(
             f"no bias below the threshold of {1e3 * line.threshold:.2f} mA gives a pulse in each "
             "period: raise trigger_level_v in [source]"
         )
-    chosen = spreads.index(min(spreads))
-    return LaserOutcome(temperature, level, currents, powers, line, biases, trains, chosen)
+    return LaserOutcome(temperature, currents, powers, line, levels, biases, trains, chosen)
+
+
+def _scan(rig: Rig, levels: list[float], biases: list[float]) -> list[list[PulseTrain | None]]:
+    """Record the pulses by level of the driver and bias."""
+    scope = rig.station.get("oscilloscope", Oscilloscope)
+    trains: list[list[PulseTrain | None]] = []
+    for row, level in enumerate(levels):
+        # Triggers come on top of the bias: down with it first.
+        rig.laser.set_current_a(biases[0])
+        rig.trigger.set_level_v(level)
+        trains.append([])
+        for step, bias in enumerate(biases):
+            rig.laser.set_current_a(bias)
+            try:
+                train, _ = record(scope, _RECORD_S)
+            except MeasurementError:
+                # Too little current makes no pulses, or not in each period: a result of the scan.
+                train = None
+            trains[-1].append(train)
+            done = row + (step + 1) / len(biases)
+            rig.tell("scanning trigger level and bias", done / len(levels))
+    return trains
+
+
+def _least_spread(trains: list[list[PulseTrain | None]]) -> tuple[int, int] | None:
+    """Numbers of the level and bias at which a photon's time is known best."""
+    spreads = {
+        (row, column): math.hypot(train.jitter_s, train.width_s / _FWHM)
+        for row, trains_of_level in enumerate(trains)
+        for column, train in enumerate(trains_of_level)
+        if train is not None
+    }
+    return min(spreads, key=spreads.__getitem__) if spreads else None
