@@ -9,6 +9,7 @@ from keybeam.protocol.records import FINE_PS
 from keybeam.timing.clicks import CLICK_DTYPE
 from keybeam.timing.clock import FrameClock
 from keybeam.timing.decoding import TAG_DTYPE, DecodedChunk
+from keybeam.timing.joining import joined
 from keybeam.timing.placing import FrameStarts, place_tags
 from keybeam.timing.tracking import FRAME_STEPS, Segment, SyncTracker
 
@@ -98,7 +99,8 @@ class PulseIndexer:
         self._key_only = key_only
         self._tracker = SyncTracker(hole_frames)
         self._clocks: list[_OpenClock] = []
-        self._tags = np.empty(0, TAG_DTYPE)
+        # Parts of the stream, joined only when frames have become sure: far fewer times than chunks.
+        self._tags: list[NDArray[np.void]] = []
         # A detection this long ago can no longer get an index: its segment is settled, or the
         # sync words around it are too far apart.
         frames = ahead_frames + stride_frames + 5 * hole_frames
@@ -117,18 +119,19 @@ class PulseIndexer:
         ndarray of CLICK_DTYPE
             Clicks in the order of time.
         """
-        self._tags = np.concatenate([self._tags, chunk.tags])
+        self._tags.append(chunk.tags)
         self._tracker.feed(chunk.syncs)
         self._tracker.expire(chunk.lower_bound)
         clicks = self._settle()
-        self._drop(self._tags["time"] < chunk.lower_bound - self._patience)
+        self._drop(chunk.lower_bound - self._patience)
         return clicks
 
     def finish(self) -> NDArray[np.void]:
         """Give the clicks that are left at the end of the stream."""
         self._tracker.close()
         clicks = self._settle()
-        self._drop(np.ones(self._tags.size, bool))
+        self.statistics.unindexed += sum(tags.size for tags in self._tags)
+        self._tags = []
         return clicks
 
     def _settle(self) -> NDArray[np.void]:
@@ -144,7 +147,7 @@ class PulseIndexer:
         self.statistics.syncs = self._tracker.accepted
         self.statistics.rejected_syncs = self._tracker.rejected
         self.statistics.flywheel_syncs = self._tracker.flywheel
-        return np.concatenate([np.empty(0, CLICK_DTYPE), *parts])
+        return joined(parts, CLICK_DTYPE)
 
     def _index(self, clock: "_OpenClock") -> NDArray[np.void]:
         """Clicks of the frames of a segment that have become sure."""
@@ -159,17 +162,25 @@ class PulseIndexer:
             key if self._key_only else np.ones(deviations.size, bool),
             self._shift_ps,
         )
-        placed = place_tags(frames, self._tags)
-        self._tags = placed.later
+        placed = place_tags(frames, joined(self._tags, TAG_DTYPE))
+        self._tags = [placed.later]
         self.statistics.unindexed += placed.before
         self.statistics.indexed += placed.clicks.size
         self.statistics.not_key += placed.inside - placed.clicks.size
         return placed.clicks
 
-    def _drop(self, tags: NDArray[np.bool]) -> None:
-        if tags.any():
-            self.statistics.unindexed += int(np.count_nonzero(tags))
-            self._tags = self._tags[~tags]
+    def _drop(self, bound: int) -> None:
+        """Drop tags before a time, which come first but for a jitter."""
+        while self._tags:
+            part = self._tags[0]
+            if part.size and part["time"][0] >= bound:
+                return
+            kept = part[part["time"] >= bound]
+            self.statistics.unindexed += part.size - kept.size
+            if kept.size:
+                self._tags[0] = kept
+                return
+            self._tags.pop(0)
 
 
 class _OpenClock:

@@ -330,7 +330,7 @@ def test_more_errors_never_ask_for_a_shorter_syndrome(one, other, deviation, mod
 
 
 def test_limit_adds_the_fluctuations_of_frame_code_and_estimate():
-    frame, code = 0.01 * 0.99 / 100_000, (0.012 * 0.01) ** 2
+    frame, code = 0.01 * 0.99 / 100_000, (0.019 * 0.01) ** 2
     limit = frame_error_limit(ErrorEstimate(0.01, 2e-4), 2.5)
     assert limit == pytest.approx(0.01 + 2.5 * (frame + code + 4e-8) ** 0.5)
     limit = frame_error_limit(ErrorEstimate(0.01, 2e-4), -2, doubt=0.5)
