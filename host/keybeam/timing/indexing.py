@@ -1,6 +1,7 @@
 """The pulse index of every detection, from the times and counters of the sync words."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,8 +100,8 @@ class PulseIndexer:
         self._key_only = key_only
         self._tracker = SyncTracker(hole_frames)
         self._clocks: list[_OpenClock] = []
-        # Parts of the stream, joined only when frames have become sure: far fewer times than chunks.
-        self._tags: list[NDArray[np.void]] = []
+        # Parts of the stream, each joined with others once, when its frames have become sure.
+        self._parts: list[_Part] = []
         # A detection this long ago can no longer get an index: its segment is settled, or the
         # sync words around it are too far apart.
         frames = ahead_frames + stride_frames + 5 * hole_frames
@@ -119,7 +120,7 @@ class PulseIndexer:
         ndarray of CLICK_DTYPE
             Clicks in the order of time.
         """
-        self._tags.append(chunk.tags)
+        self._parts += _parts(chunk.tags)
         self._tracker.feed(chunk.syncs)
         self._tracker.expire(chunk.lower_bound)
         clicks = self._settle()
@@ -130,8 +131,8 @@ class PulseIndexer:
         """Give the clicks that are left at the end of the stream."""
         self._tracker.close()
         clicks = self._settle()
-        self.statistics.unindexed += sum(tags.size for tags in self._tags)
-        self._tags = []
+        self.statistics.unindexed += sum(part.tags.size for part in self._parts)
+        self._parts = []
         return clicks
 
     def _settle(self) -> NDArray[np.void]:
@@ -162,25 +163,36 @@ class PulseIndexer:
             key if self._key_only else np.ones(deviations.size, bool),
             self._shift_ps,
         )
-        placed = place_tags(frames, joined(self._tags, TAG_DTYPE))
-        self._tags = [placed.later]
+        end = int((frames.starts[-1] - frames.shift_ps) / FINE_PS) + frames.origin + 1
+        here = [place for place, part in enumerate(self._parts) if part.earliest <= end]
+        count = here[-1] + 1 if here else 0
+        placed = place_tags(frames, joined([p.tags for p in self._parts[:count]], TAG_DTYPE))
+        self._parts[:count] = _parts(placed.later)
         self.statistics.unindexed += placed.before
         self.statistics.indexed += placed.clicks.size
         self.statistics.not_key += placed.inside - placed.clicks.size
         return placed.clicks
 
     def _drop(self, bound: int) -> None:
-        """Drop tags before a time, which come first but for a jitter."""
-        while self._tags:
-            part = self._tags[0]
-            if part.size and part["time"][0] >= bound:
-                return
-            kept = part[part["time"] >= bound]
-            self.statistics.unindexed += part.size - kept.size
-            if kept.size:
-                self._tags[0] = kept
-                return
-            self._tags.pop(0)
+        """Drop tags before a time."""
+        if all(part.earliest >= bound for part in self._parts):
+            return
+        kept = [part.tags[part.tags["time"] >= bound] for part in self._parts]
+        before = sum(part.tags.size for part in self._parts)
+        self.statistics.unindexed += before - sum(tags.size for tags in kept)
+        self._parts = [part for tags in kept for part in _parts(tags)]
+
+
+class _Part(NamedTuple):
+    """Tags that wait for their index, at least one, and the earliest of their times."""
+
+    tags: NDArray[np.void]
+    earliest: int
+
+
+def _parts(tags: NDArray[np.void]) -> list[_Part]:
+    """One part, or none where there are no tags."""
+    return [_Part(tags, int(tags["time"].min()))] if tags.size else []
 
 
 class _OpenClock:
