@@ -6,7 +6,6 @@ Example:
     python benchmarks/distillation.py --frames 1000 --plots docs/images
 """
 
-import json
 import math
 import sys
 import time
@@ -17,10 +16,10 @@ from typing import NamedTuple
 
 import click
 import numpy as np
-from reporting import machine, spread
+from reporting import machine, save, spread
 
 from keybeam.distillation import Mode, binary_entropy, choose_code, reconcile
-from keybeam.distillation.reconciliation import code_by_identifier
+from keybeam.distillation.reconciliation import code_by_identifier, decode
 from keybeam.protocol.numbers import PACKET_BITS
 
 QBERS = (0.01, 0.02, 0.03, 0.05)
@@ -147,25 +146,24 @@ def row(point: dict) -> str:
 def points(frames: int) -> list[Point]:
     """All rows of the first table."""
     few = max(1, frames // 10)
-    return [
-        Point(mode, qber, PACKET_BITS, frames if qber in QBERS else few)
-        for mode in TARGETS
-        for qber in sorted((*QBERS, *OTHER_QBERS))
-    ] + [
-        Point(mode, qber, frame_bits, max(1, frames // 20))
-        for frame_bits, qber in LONG_FRAMES
-        for mode in TARGETS
-    ]
+    return (
+        [Point(mode, qber, PACKET_BITS, frames) for mode in TARGETS for qber in QBERS]
+        + [
+            Point(mode, qber, frame_bits, max(1, frames // 20))
+            for frame_bits, qber in LONG_FRAMES
+            for mode in TARGETS
+        ]
+        + [Point(mode, qber, PACKET_BITS, few) for mode in TARGETS for qber in OTHER_QBERS]
+    )
 
 
 def fails(identifier: int, qber: float, seed: tuple[int, ...]) -> bool:
-    """Whether a frame of random errors fails with a code."""
+    """Whether the first decoding of a frame of random errors fails with a code."""
     code = code_by_identifier(identifier)
     generator = np.random.default_rng(seed)
     error = (generator.random(code.frame_bits) < qber).astype(np.uint8)
     nothing = np.zeros(code.syndrome_bits, np.uint8)
-    found = reconcile(Mode.EFFICIENT, code, error, nothing, lambda places: places)
-    return not found.result.converged
+    return not decode(code, error, nothing).converged
 
 
 def failure_curve(
@@ -193,6 +191,7 @@ def draw(rows: list[dict], curves: dict[int, list[tuple[float, float]]], folder:
     for mode in TARGETS:
         name = mode.name.lower()
         mine = [r for r in rows if r["mode"] == name and r["frame_bits"] == PACKET_BITS]
+        mine.sort(key=lambda r: r["qber"])
         rates = [100 * point["qber"] for point in mine]
         left.plot(rates, [point["f"] for point in mine], "o-", label=name)
         speeds = [np.median(point["speeds"]) for point in mine]
@@ -255,13 +254,14 @@ def main(
         for point in points(frames):
             rows.append(summary(point, measure(point, seed, pool)))
             click.echo(row(rows[-1]))
+            if json_path:  # what is there is of use, however long the others take
+                told = [{**r, "speeds": spread(r["speeds"])} for r in rows]
+                save(json_path, {"seed": seed, "rows": told})
         if plots:
             chosen = [choose_code(qber).identifier for qber in (0.01, 0.02, 0.05)]
-            few = max(1, frames // 5)
+            few = max(1, frames // 10)
             curves = {code: failure_curve(code, few, seed, pool) for code in chosen}
             draw(rows, curves, plots)
-    if json_path:
-        json_path.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ _SHAPES = {
     0.19: _Shape(6.7, 36),
     0.25: _Shape(6.4, 36),
     # Here no frame ends so: of the frames that fail, decoding hardly begins.
-    0.3088: _Shape(6.1, 36, late=0.003, stability=1.0),
+    0.3088: _Shape(6.3, 44, late=0.003, stability=1.0),
     0.33: _Shape(6.0, 36),
     0.43: _Shape(5.3, 36),
     0.58: _Shape(4.4, 36),

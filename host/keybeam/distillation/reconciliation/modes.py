@@ -57,8 +57,8 @@ class Mode(Enum):
     rounds : int
         Most times that bits may be asked for.
     priors : tuple of Prior
-        Odds of error with which the decoder tries again, with more passes, before it gives up or
-        asks.
+        Odds of error with which the decoder tries again, with more passes, before it gives up
+        where nothing may be asked for.
     """
 
     EFFICIENT = _Settings(
@@ -198,8 +198,8 @@ def _search(
     for round_number in range(rounds + 1):
         result = decoder.decode(mode.iterations, mode.patience)
         iterations += result.iterations
-        # Once bits were told, asking for more is of more use than trying in another way.
-        for prior in mode.priors if round_number == 0 else ():
+        # Where bits may be asked for, that is of more use than trying in another way.
+        for prior in () if rounds else mode.priors:
             if result.converged:
                 break
             result = decoder.decode(_AGAIN_ITERATIONS, _AGAIN_PATIENCE, prior)
