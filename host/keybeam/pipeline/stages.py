@@ -22,6 +22,8 @@ from keybeam.distillation.reconciliation import (
     code_by_identifier,
     code_identifiers,
     estimate_error_rate,
+    fast_code_by_identifier,
+    fast_code_identifiers,
 )
 from keybeam.distillation.reconciliation.cascade import (
     CascadePlan,
@@ -210,4 +212,6 @@ def _code_for(counted: list[Counted], mode: Mode) -> Code:
             return choose_code(estimate_error_rate(counted), mode)
     except NoCodeError:
         pass
+    if mode is Mode.FAST:
+        return fast_code_by_identifier(fast_code_identifiers()[-1])
     return code_by_identifier(code_identifiers()[-1])

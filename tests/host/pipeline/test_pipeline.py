@@ -14,7 +14,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from keybeam.distillation import BlockCounts, binary_entropy
+from keybeam.distillation import BlockCounts, NoCodeError, binary_entropy
 from keybeam.distillation.verification import TAG_BITS
 from keybeam.key_length import paper_key_length
 from keybeam.pipeline import (
@@ -138,6 +138,18 @@ def test_packets_that_one_message_does_not_correct_are_tried_again(settings, mon
     syndromes = sum(code.syndrome_bits + TAG_BITS for code in codes)
     assert sum(block.leak_bits for block in result.blocks) > syndromes
     assert result.efficiency > 1
+
+
+@pytest.mark.parametrize("mode", ["interactive", "fast"])
+def test_packets_without_a_fitting_code_take_the_strongest(settings, monkeypatch, mode):
+    def refuse(estimate, mode):
+        raise NoCodeError(f"none for {estimate.rate}")
+
+    monkeypatch.setattr(stages, "choose_code", refuse)
+    result = process_pass(replace(settings, mode=mode))
+    assert result.packets_failed == 0
+    assert all(block.leak_bits > 50_000 * len(block.packets) for block in result.blocks)
+    assert result.secret_bits == 0
 
 
 def test_bad_files_are_told_and_leave_no_key(settings, tmp_path):
