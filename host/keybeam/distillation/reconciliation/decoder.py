@@ -84,7 +84,8 @@ class Prior(NamedTuple):
         if not self.spread:
             return np.full(count, self.factor, np.float32)
         deviations = np.random.default_rng(self.seed).standard_normal(count, np.float32)
-        return np.float32(self.factor) * np.exp(np.float32(self.spread) * deviations)
+        factors: NDArray[np.float32] = np.exp(np.float32(self.spread) * deviations)
+        return np.float32(self.factor) * factors
 
 
 _PLAIN = Prior()
