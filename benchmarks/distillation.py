@@ -235,7 +235,7 @@ def draw(rows: list[dict], curves: dict[int, list[tuple[float, float]]], folder:
     "--rows",
     "rows_path",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="Take the rows from this file of --json rather than measuring them.",
+    help="Take the rows that this file of --json holds, and measure the others only.",
 )
 def main(
     frames: int,
@@ -261,7 +261,10 @@ def main(
     for known in rows:
         click.echo(row(known))
     with ProcessPoolExecutor(processes) as pool:
-        for point in [] if rows_path else points(frames):
+        measured = {(r["mode"], r["qber"], r["frame_bits"]) for r in rows}
+        for point in points(frames):
+            if (point.mode.name.lower(), point.qber, point.frame_bits) in measured:
+                continue
             rows.append(summary(point, measure(point, seed, pool)))
             click.echo(row(rows[-1]))
             if json_path:  # what is there is of use, however long the others take
