@@ -25,9 +25,8 @@ rtl: $(READY) ## set up, then run some tens of frames through the co-simulated b
 test: $(READY) ## set up, then run every test
 	$(BIN)/pytest -n 2 --dist worksteal
 
-bench: $(READY) ## measure the distillation, beside what is aimed at
-	$(BIN)/python benchmarks/distillation.py
-	$(BIN)/python benchmarks/kernels.py
+bench: $(READY) ## print all that is aimed at in the distillation beside what is measured
+	$(BIN)/python benchmarks/targets.py
 
 faults: $(READY) ## break the line and the link of the co-simulated boards, and account for all that is lost
 	$(BIN)/python -m keybeam_sim.line_faults

@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import click
 import numpy as np
-from reporting import machine, spread
+from reporting import machine, save, spread
 
 from keybeam.distillation import Mode, binary_entropy, choose_code, reconcile
-from keybeam.distillation.reconciliation import code_by_identifier
+from keybeam.distillation.reconciliation import code_by_identifier, decode
 from keybeam.protocol.numbers import PACKET_BITS
 
 QBERS = (0.01, 0.02, 0.03, 0.05)
@@ -147,25 +147,24 @@ def row(point: dict) -> str:
 def points(frames: int) -> list[Point]:
     """All rows of the first table."""
     few = max(1, frames // 10)
-    return [
-        Point(mode, qber, PACKET_BITS, frames if qber in QBERS else few)
-        for mode in TARGETS
-        for qber in sorted((*QBERS, *OTHER_QBERS))
-    ] + [
-        Point(mode, qber, frame_bits, max(1, frames // 20))
-        for frame_bits, qber in LONG_FRAMES
-        for mode in TARGETS
-    ]
+    return (
+        [Point(mode, qber, PACKET_BITS, frames) for mode in TARGETS for qber in QBERS]
+        + [
+            Point(mode, qber, frame_bits, max(1, frames // 20))
+            for frame_bits, qber in LONG_FRAMES
+            for mode in TARGETS
+        ]
+        + [Point(mode, qber, PACKET_BITS, few) for mode in TARGETS for qber in OTHER_QBERS]
+    )
 
 
 def fails(identifier: int, qber: float, seed: tuple[int, ...]) -> bool:
-    """Whether a frame of random errors fails with a code."""
+    """Whether the first decoding of a frame of random errors fails with a code."""
     code = code_by_identifier(identifier)
     generator = np.random.default_rng(seed)
     error = (generator.random(code.frame_bits) < qber).astype(np.uint8)
     nothing = np.zeros(code.syndrome_bits, np.uint8)
-    found = reconcile(Mode.EFFICIENT, code, error, nothing, lambda places: places)
-    return not found.result.converged
+    return not decode(code, error, nothing).converged
 
 
 def failure_curve(
@@ -193,6 +192,7 @@ def draw(rows: list[dict], curves: dict[int, list[tuple[float, float]]], folder:
     for mode in TARGETS:
         name = mode.name.lower()
         mine = [r for r in rows if r["mode"] == name and r["frame_bits"] == PACKET_BITS]
+        mine.sort(key=lambda r: r["qber"])
         rates = [100 * point["qber"] for point in mine]
         left.plot(rates, [point["f"] for point in mine], "o-", label=name)
         speeds = [np.median(point["speeds"]) for point in mine]
@@ -231,12 +231,19 @@ def draw(rows: list[dict], curves: dict[int, list[tuple[float, float]]], folder:
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Also measure how failures rise with the error rate, and draw distillation.svg here.",
 )
+@click.option(
+    "--rows",
+    "rows_path",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Take the rows that this file of --json holds, and measure the others only.",
+)
 def main(
     frames: int,
     seed: int,
     processes: int,
     json_path: Path | None,
     plots: Path | None,
+    rows_path: Path | None,
 ) -> None:
     """Measure and print the table; speeds are of processor time, median and range.
 
@@ -250,18 +257,24 @@ def main(
         "| Mb/s a core | met |"
     )
     click.echo("|" + "---|" * 11)
-    rows = []
+    rows = json.loads(rows_path.read_text(encoding="utf-8"))["rows"] if rows_path else []
+    for known in rows:
+        click.echo(row(known))
     with ProcessPoolExecutor(processes) as pool:
+        measured = {(r["mode"], r["qber"], r["frame_bits"]) for r in rows}
         for point in points(frames):
+            if (point.mode.name.lower(), point.qber, point.frame_bits) in measured:
+                continue
             rows.append(summary(point, measure(point, seed, pool)))
             click.echo(row(rows[-1]))
+            if json_path:  # what is there is of use, however long the others take
+                told = [{**r, "speeds": list(np.quantile(r["speeds"], (0, 0.5, 1)))} for r in rows]
+                save(json_path, {"seed": seed, "rows": told})
         if plots:
             chosen = [choose_code(qber).identifier for qber in (0.01, 0.02, 0.05)]
-            few = max(1, frames // 5)
+            few = max(1, frames // 10)
             curves = {code: failure_curve(code, few, seed, pool) for code in chosen}
             draw(rows, curves, plots)
-    if json_path:
-        json_path.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

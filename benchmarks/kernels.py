@@ -6,12 +6,12 @@ Example:
     python benchmarks/kernels.py --frames 1000
 """
 
-import json
 import time
+from pathlib import Path
 
 import click
 import numpy as np
-from reporting import machine, spread
+from reporting import machine, save, spread
 
 from keybeam.distillation import Mode, binary_entropy, choose_code, reconcile, toeplitz
 from keybeam.distillation.amplification import product_kernels, toeplitz_by_transform
@@ -119,8 +119,13 @@ def amplification_row(point: dict, aim: int | None) -> str:
 @click.option("--batches", default=10, show_default=True, help="Parts whose speeds are compared.")
 @click.option("--repeats", default=9, show_default=True, help="Runs of each amplification.")
 @click.option("--seed", default=1, show_default=True, help="Seed of bits and errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON rather than tables.")
-def main(frames: int, batches: int, repeats: int, seed: int, as_json: bool) -> None:
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the values to this file.",
+)
+def main(frames: int, batches: int, repeats: int, seed: int, json_path: Path | None) -> None:
     """Measure and print the tables; speeds are of processor time, median and range.
 
     \b
@@ -130,28 +135,23 @@ def main(frames: int, batches: int, repeats: int, seed: int, as_json: bool) -> N
     batches = min(batches, frames)
     generator = np.random.default_rng(seed)
     kernels = f"{fast_instruction_sets()[-1].name} and {product_kernels()[-1].name} kernels"
-    if not as_json:
-        click.echo(f"{machine()}; {kernels}; one core; seed {seed}\n")
-        click.echo("| QBER | f | aim | failed | in silence | passes | Mb/s a core "
-                   "| fastest tenth | aim | met |")  # fmt: skip
-        click.echo("|---|---|---|---|---|---|---|---|---|---|")
+    click.echo(f"{machine()}; {kernels}; one core; seed {seed}\n")
+    click.echo("| QBER | f | aim | failed | in silence | passes | Mb/s a core "
+               "| fastest tenth | aim | met |")  # fmt: skip
+    click.echo("|---|---|---|---|---|---|---|---|---|---|")
     fast = []
     for qber in FAST:
         fast.append(measure_fast(qber, frames, batches, generator))
-        if not as_json:
-            click.echo(fast_row(fast[-1]))
-    if not as_json:
-        click.echo("\n| block bits | key bits | Mb/s a core | aim | bits right | times the "
-                   "transform | met |")  # fmt: skip
-        click.echo("|---|---|---|---|---|---|---|")
+        click.echo(fast_row(fast[-1]))
+    click.echo("\n| block bits | key bits | Mb/s a core | aim | bits right | times the "
+               "transform | met |")  # fmt: skip
+    click.echo("|---|---|---|---|---|---|---|")
     amplification = []
     for n, length, aim in AMPLIFICATION:
         amplification.append(measure_amplification(n, length, repeats, generator))
-        if not as_json:
-            click.echo(amplification_row(amplification[-1], aim))
-    if as_json:
-        result = {"machine": machine(), "fast": fast, "amplification": amplification}
-        click.echo(json.dumps(result, indent=2))
+        click.echo(amplification_row(amplification[-1], aim))
+    if json_path:
+        save(json_path, {"seed": seed, "fast": fast, "amplification": amplification})
 
 
 if __name__ == "__main__":

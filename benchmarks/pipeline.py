@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-from reporting import machine, spread
+from reporting import machine, save, spread
 
 from keybeam.key_length import Analysis
 from keybeam.pipeline import PipelineResult, PipelineSettings, process_pass
@@ -77,12 +77,20 @@ def memory(result: PipelineResult) -> str:
 
 
 @click.command()
-@click.option("--frames", default=600, show_default=True, help="Frames of the pass.")
+@click.option("--frames", default=2400, show_default=True, help="Frames of the pass.")
 @click.option("--efficiency", default=0.5, show_default=True, help="Clicks of a photon.")
 @click.option("--repeats", default=5, show_default=True, help="Runs of each measurement.")
-@click.option("--mode", type=click.Choice(RECONCILIATIONS), default="interactive")
+@click.option("--mode", type=click.Choice(RECONCILIATIONS), default="fast", show_default=True)
 @click.option("--seed", default=1, show_default=True, help="Seed of the simulation.")
-def main(frames: int, efficiency: float, repeats: int, mode: str, seed: int) -> None:
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the values to this file.",
+)
+def main(
+    frames: int, efficiency: float, repeats: int, mode: str, seed: int, json_path: Path | None
+) -> None:
     """Measure and print the tables."""
     cores = sorted(os.sched_getaffinity(0))[:2]
     link = RecordedLink(efficiency=efficiency)
@@ -117,9 +125,25 @@ def main(frames: int, efficiency: float, repeats: int, mode: str, seed: int) -> 
             click.echo(line)
         click.echo("\n| records | packets | memory of all processes, MiB | largest, MiB |")
         click.echo("|---|---|---|---|")
+        largest = 0
         for length in (frames, 4 * frames):
             record_pass(*settings.captures, settings.symbols, frames=length, link=link, seed=seed)
-            click.echo(memory(run_on(set(cores), settings)))
+            result = run_on(set(cores), settings)
+            largest = max(largest, sum(stage.memory_bytes for stage in result.stages))
+            click.echo(memory(result))
+        if json_path:
+            save(
+                json_path,
+                {
+                    "mode": mode,
+                    "secret": [
+                        result.secret_bits / (result.seconds - result.start_s) / 1e6
+                        for result in found[len(cores)]
+                    ],
+                    "cores": len(cores),
+                    "memory_mib": largest / 2**20,
+                },
+            )
 
 
 if __name__ == "__main__":

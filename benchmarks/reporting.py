@@ -1,6 +1,10 @@
 """How benchmarks tell of the machine, and of measurements that were repeated."""
 
+import json
 import platform
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,3 +24,20 @@ def spread(values: list[float]) -> str:
     """Median and range, to three digits."""
     low, middle, high = np.quantile(values, (0, 0.5, 1))
     return f"{middle:.3g} ({low:.3g}-{high:.3g})"
+
+
+def revision() -> str:
+    """Revision of the sources, marked where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=8"]
+    folder = Path(__file__).parent
+    try:
+        found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
+def save(path: Path, values: dict[str, Any]) -> None:
+    """Write what was measured, with revision and machine, for `targets.py`."""
+    values = {"revision": revision(), "machine": machine(), **values}
+    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

@@ -22,6 +22,8 @@ from keybeam.distillation.reconciliation import (
     code_by_identifier,
     code_identifiers,
     estimate_error_rate,
+    fast_code_by_identifier,
+    fast_code_identifiers,
 )
 from keybeam.distillation.reconciliation.cascade import (
     CascadePlan,
@@ -43,11 +45,10 @@ from keybeam.pipeline.ring import Item
 from keybeam.pipeline.settings import CASCADE, PipelineSettings
 from keybeam.pipeline.symbols import SymbolRecord
 from keybeam.protocol.numbers import SLOT_PS
-from keybeam.protocol.symbols import basis_of, bit_of
 from keybeam.session.click_source import ClickSource
 from keybeam.session.randomness import RandomSource, SeededRandom, SystemRandom, random_mask
 from keybeam.session.statistics import PacketStatistics
-from keybeam.sifting import PacketAssembler, SiftedClicks, SiftedPacket, compare
+from keybeam.sifting import PacketAssembler, SiftedPacket
 from keybeam.tags import Capture
 from keybeam.timing import PulseIndexer
 
@@ -125,24 +126,15 @@ def find_clicks(settings: PipelineSettings, meter: Meter) -> Iterator[Item]:
 def sift_clicks(settings: PipelineSettings, meter: Meter, items: Iterator[Item]) -> Iterator[Item]:
     """Compare the clicks with the symbols that were sent; give packets of both ends' bits."""
     parameters, random = settings.parameters, random_source(settings)
-    # Bit 0 of a click's bit is the transmitter's, bit 1 the receiver's.
+    # Bit 0 of a click's bit is the transmitter's, bit 1 the receiver's; see `sift_joined`.
     assembler = PacketAssembler(parameters.packet_bits)
     samples: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED + 1)
     with closing(SymbolRecord(settings.symbols)) as record:
         for item in items:
             index, channel = item.arrays
             meter.taken += index.size
-            status, symbols = record.look_up(index)
-            found = compare(status, symbols, basis_of(channel))
             sampled = random_mask(random, "sample", index.size, parameters.sample_fraction)
-            received = bit_of(channel[found.matching])
-            clicks = SiftedClicks(
-                index=index[found.matching],
-                intensity=found.intensities,
-                sampled=sampled[found.matching],
-                bit=found.bits | received << np.uint8(1),
-                error=found.bits != received,
-            )
+            clicks = record.sift(index, channel, sampled)
             for packet in assembler.feed(clicks):
                 samples.append((packet.sampled_errors, packet.sampled))
                 meter.given += packet.bits.size
@@ -207,7 +199,9 @@ def _reconcile(
         return reconcile_by_cascade(plan, received, CascadeSender(plan, sent).parities), 0
     mode = Mode[name.upper()]
     code = _code_for(counted, mode)
-    found = reconcile(mode, code, received, code.syndrome(sent), lambda places: sent[places])
+    found = reconcile(
+        mode, code, received, code.syndrome(sent), lambda places: sent[places], retry=True
+    )
     return found, code.identifier
 
 
@@ -218,4 +212,6 @@ def _code_for(counted: list[Counted], mode: Mode) -> Code:
             return choose_code(estimate_error_rate(counted), mode)
     except NoCodeError:
         pass
+    if mode is Mode.FAST:
+        return fast_code_by_identifier(fast_code_identifiers()[-1])
     return code_by_identifier(code_identifiers()[-1])

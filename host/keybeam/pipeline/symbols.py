@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from keybeam.pipeline.errors import SymbolRecordError
 from keybeam.protocol.link import LookupStatus
 from keybeam.protocol.numbers import FRAME_SLOTS
+from keybeam.sifting import SiftedClicks, sift_joined
 
 __all__ = ["SymbolRecord", "SymbolRecordWriter"]
 
@@ -160,6 +161,20 @@ class SymbolRecord:
         # The pages are no longer needed, and a whole pass would not fit into memory.
         self._map.madvise(mmap.MADV_DONTNEED)
         return status, symbols
+
+    def sift(
+        self, indices: NDArray[np.uint64], channels: NDArray[np.uint8], sampled: NDArray[np.bool_]
+    ) -> SiftedClicks:
+        """Find the clicks that match the symbols; see `keybeam.sifting.sift_joined`.
+
+        Parameters
+        ----------
+        indices, channels, sampled : ndarray of uint64, uint8 and bool, shape (n,)
+            Pulse index and detector channel of each click, and whether its bit is revealed.
+        """
+        matching = sift_joined(self._bytes, self._first, indices, channels, sampled)
+        self._map.madvise(mmap.MADV_DONTNEED)
+        return matching
 
     def _symbols_at(self, indices: NDArray[np.uint64]) -> NDArray[np.uint8]:
         places = indices - np.uint64(self._first)

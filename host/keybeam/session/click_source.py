@@ -22,6 +22,7 @@ from keybeam.timing import (
     align,
     estimate_delay,
     gate,
+    joined,
     resolve_double_clicks,
 )
 
@@ -201,7 +202,7 @@ class ClickSource:
     def _aligned(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
         """Correct the constant part of the phase; hold the first clicks until it is known."""
         if self._early is not None:
-            self._early = np.concatenate([self._early, clicks])
+            self._early = joined([self._early, clicks], CLICK_DTYPE)
             if self._early.size < _CALIBRATION_CLICKS:
                 return clicks[:0]
             return self._calibrate(self._early)
@@ -216,11 +217,11 @@ class ClickSource:
     def _finish(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
         if self._end_index is None:
             left = self._indexer.feed(self._decoder.finish())
-            left = np.concatenate([left, self._indexer.finish()])
-            clicks = np.concatenate([clicks, self._aligned(left)])
+            left = joined([left, self._indexer.finish()], CLICK_DTYPE)
+            clicks = joined([clicks, self._aligned(left)], CLICK_DTYPE)
         if self._early is not None:
             clicks = self._calibrate(self._early)
-        return np.concatenate([self._prepare(clicks), self._resolve(self._held)])
+        return joined([self._prepare(clicks), self._resolve(self._held)], CLICK_DTYPE)
 
     def _prepare(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
         """Gate, count, and leave one click a pulse."""
@@ -231,7 +232,7 @@ class ClickSource:
             _count(counts, part)
             for counts, part in zip(self._per_second, (clicks, gated), strict=True)
         ]
-        pending = np.concatenate([self._held, gated])
+        pending = joined([self._held, gated], CLICK_DTYPE)
         # Another click of the last pulse may still come.
         last = pending["index"] == pending["index"].max(initial=0)
         self._held = pending[last]
@@ -254,7 +255,13 @@ def _count(counts: NDArray[np.int64], clicks: NDArray[np.void]) -> NDArray[np.in
     """Add clicks to the counts of their seconds."""
     if clicks.size == 0:
         return counts
-    second = (clicks["index"] // np.uint64(PULSE_RATE_HZ)).astype(np.int64)
-    new = np.bincount(second, minlength=counts.size)
+    index = clicks["index"]
+    first, last = int(index.min()) // PULSE_RATE_HZ, int(index.max()) // PULSE_RATE_HZ
+    if first == last:  # nearly always, and far faster
+        new = np.zeros(max(counts.size, last + 1), np.int64)
+        new[last] = index.size
+    else:
+        second = (index // np.uint64(PULSE_RATE_HZ)).astype(np.int64)
+        new = np.bincount(second, minlength=counts.size)
     new[: counts.size] += counts
     return new

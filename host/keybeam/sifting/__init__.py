@@ -15,6 +15,7 @@ from keybeam.sifting.coding import (
     unpack_intensities,
 )
 from keybeam.sifting.comparison import Comparison, compare
+from keybeam.sifting.joined import sift_joined
 from keybeam.sifting.packets import PacketAssembler, SiftedClicks, SiftedPacket
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "encode_indices",
     "pack_bits",
     "pack_intensities",
+    "sift_joined",
     "unpack_bits",
     "unpack_intensities",
 ]

@@ -12,6 +12,7 @@ from keybeam.timing.clock_state import ClockEstimator, ClockState
 from keybeam.timing.decoding import SYNC_DTYPE, TAG_DTYPE, DecodedChunk, Gap, RecordDecoder
 from keybeam.timing.edge_fit import RefinedSyncs, refine_sync_times
 from keybeam.timing.indexing import IndexingStatistics, PulseIndexer
+from keybeam.timing.joining import joined
 from keybeam.timing.slot_phase import SlotClockSettings, channel_offset, slot_clock_settings
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "channel_offset",
     "estimate_delay",
     "gate",
+    "joined",
     "refine_sync_times",
     "resolve_double_clicks",
     "slot_clock_settings",

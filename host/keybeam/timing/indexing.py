@@ -1,6 +1,7 @@
 """The pulse index of every detection, from the times and counters of the sync words."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from keybeam.protocol.records import FINE_PS
 from keybeam.timing.clicks import CLICK_DTYPE
 from keybeam.timing.clock import FrameClock
 from keybeam.timing.decoding import TAG_DTYPE, DecodedChunk
+from keybeam.timing.joining import joined
 from keybeam.timing.placing import FrameStarts, place_tags
 from keybeam.timing.tracking import FRAME_STEPS, Segment, SyncTracker
 
@@ -98,7 +100,8 @@ class PulseIndexer:
         self._key_only = key_only
         self._tracker = SyncTracker(hole_frames)
         self._clocks: list[_OpenClock] = []
-        self._tags = np.empty(0, TAG_DTYPE)
+        # Parts of the stream, each joined with others once, when its frames have become sure.
+        self._parts: list[_Part] = []
         # A detection this long ago can no longer get an index: its segment is settled, or the
         # sync words around it are too far apart.
         frames = ahead_frames + stride_frames + 5 * hole_frames
@@ -117,18 +120,19 @@ class PulseIndexer:
         ndarray of CLICK_DTYPE
             Clicks in the order of time.
         """
-        self._tags = np.concatenate([self._tags, chunk.tags])
+        self._parts += _parts(chunk.tags)
         self._tracker.feed(chunk.syncs)
         self._tracker.expire(chunk.lower_bound)
         clicks = self._settle()
-        self._drop(self._tags["time"] < chunk.lower_bound - self._patience)
+        self._drop(chunk.lower_bound - self._patience)
         return clicks
 
     def finish(self) -> NDArray[np.void]:
         """Give the clicks that are left at the end of the stream."""
         self._tracker.close()
         clicks = self._settle()
-        self._drop(np.ones(self._tags.size, bool))
+        self.statistics.unindexed += sum(part.tags.size for part in self._parts)
+        self._parts = []
         return clicks
 
     def _settle(self) -> NDArray[np.void]:
@@ -144,7 +148,7 @@ class PulseIndexer:
         self.statistics.syncs = self._tracker.accepted
         self.statistics.rejected_syncs = self._tracker.rejected
         self.statistics.flywheel_syncs = self._tracker.flywheel
-        return np.concatenate([np.empty(0, CLICK_DTYPE), *parts])
+        return joined(parts, CLICK_DTYPE)
 
     def _index(self, clock: "_OpenClock") -> NDArray[np.void]:
         """Clicks of the frames of a segment that have become sure."""
@@ -159,17 +163,36 @@ class PulseIndexer:
             key if self._key_only else np.ones(deviations.size, bool),
             self._shift_ps,
         )
-        placed = place_tags(frames, self._tags)
-        self._tags = placed.later
+        end = int((frames.starts[-1] - frames.shift_ps) / FINE_PS) + frames.origin + 1
+        here = [place for place, part in enumerate(self._parts) if part.earliest <= end]
+        count = here[-1] + 1 if here else 0
+        placed = place_tags(frames, joined([p.tags for p in self._parts[:count]], TAG_DTYPE))
+        self._parts[:count] = _parts(placed.later)
         self.statistics.unindexed += placed.before
         self.statistics.indexed += placed.clicks.size
         self.statistics.not_key += placed.inside - placed.clicks.size
         return placed.clicks
 
-    def _drop(self, tags: NDArray[np.bool]) -> None:
-        if tags.any():
-            self.statistics.unindexed += int(np.count_nonzero(tags))
-            self._tags = self._tags[~tags]
+    def _drop(self, bound: int) -> None:
+        """Drop tags before a time."""
+        if all(part.earliest >= bound for part in self._parts):
+            return
+        kept = [part.tags[part.tags["time"] >= bound] for part in self._parts]
+        before = sum(part.tags.size for part in self._parts)
+        self.statistics.unindexed += before - sum(tags.size for tags in kept)
+        self._parts = [part for tags in kept for part in _parts(tags)]
+
+
+class _Part(NamedTuple):
+    """Tags that wait for their index, at least one, and the earliest of their times."""
+
+    tags: NDArray[np.void]
+    earliest: int
+
+
+def _parts(tags: NDArray[np.void]) -> list[_Part]:
+    """One part, or none where there are no tags."""
+    return [_Part(tags, int(tags["time"].min()))] if tags.size else []
 
 
 class _OpenClock:

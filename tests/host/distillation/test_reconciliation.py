@@ -22,6 +22,7 @@ from keybeam.distillation.reconciliation import (
     reconcile,
     reference_decoder,
 )
+from keybeam.distillation.reconciliation.decoder import Prior
 from keybeam.distillation.reconciliation.matrix import QuasiCyclicMatrix
 from keybeam.protocol.numbers import PACKET_BITS
 
@@ -192,6 +193,56 @@ def test_one_message_asks_for_nothing():
     assert (found.rounds, found.leak_bits) == (0, code.syndrome_bits)
 
 
+@pytest.mark.parametrize(("mode", "errors"), [(Mode.EFFICIENT, 1_250), (Mode.FAST, 1_350)])
+def test_a_frame_that_one_message_does_not_correct_is_tried_with_more_disclosed(mode, errors):
+    own, other = frames(np.random.default_rng(14), errors)
+    code = choose_code(0.01, mode)
+    asked = []
+
+    def tell(places):
+        asked.append(places)
+        return other[places]
+
+    syndrome = code.syndrome(other)
+    assert not reconcile(mode, code, own, syndrome, tell).result.converged
+    assert not asked
+    found = reconcile(mode, code, own, syndrome, tell, retry=True)
+    assert found.result.converged
+    assert np.array_equal(found.result.bits, other)
+    assert found.result.errors == errors
+    told = np.concatenate(asked)
+    assert 1 <= found.rounds == len(asked) <= 6
+    assert np.unique(told).size == told.size
+    assert told.max() < PACKET_BITS
+    assert found.leak_bits == code.syndrome_bits + told.size
+    assert found.leak_bits >= PACKET_BITS * entropy(errors / PACKET_BITS)
+
+
+def test_what_no_disclosure_makes_up_for_is_given_up_with_all_that_was_told():
+    own, other = frames(np.random.default_rng(15), 40_000)
+    code = choose_code(0.01, Mode.FAST)
+    asked = []
+
+    def tell(places):
+        asked.append(places.size)
+        return other[places]
+
+    found = reconcile(Mode.FAST, code, own, code.syndrome(other), tell, retry=True)
+    assert not found.result.converged
+    assert np.array_equal(found.result.bits, own)
+    assert len(asked) == found.rounds == 6
+    assert found.leak_bits == code.syndrome_bits + sum(asked)
+
+
+def test_other_odds_are_those_of_their_seed_and_of_the_wanted_spread():
+    assert (Prior(0.8).factors(10) == np.float32(0.8)).all()
+    factors = Prior(1.2, 0.3, 7).factors(100_000)
+    assert np.array_equal(factors, Prior(1.2, 0.3, 7).factors(100_000))
+    assert not np.array_equal(factors, Prior(1.2, 0.3, 8).factors(100_000))
+    logarithms = np.log(factors / np.float32(1.2))
+    assert (logarithms.mean(), logarithms.std()) == pytest.approx((0, 0.3), abs=0.005)
+
+
 def test_one_message_is_longer_than_the_first_of_several():
     modes = (Mode.EFFICIENT, Mode.INTERACTIVE)
     one, first = (choose_code(0.01, mode).syndrome_bits for mode in modes)
@@ -330,7 +381,7 @@ def test_more_errors_never_ask_for_a_shorter_syndrome(one, other, deviation, mod
 
 
 def test_limit_adds_the_fluctuations_of_frame_code_and_estimate():
-    frame, code = 0.01 * 0.99 / 100_000, (0.012 * 0.01) ** 2
+    frame, code = 0.01 * 0.99 / 100_000, (0.019 * 0.01) ** 2
     limit = frame_error_limit(ErrorEstimate(0.01, 2e-4), 2.5)
     assert limit == pytest.approx(0.01 + 2.5 * (frame + code + 4e-8) ** 0.5)
     limit = frame_error_limit(ErrorEstimate(0.01, 2e-4), -2, doubt=0.5)

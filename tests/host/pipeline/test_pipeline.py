@@ -14,7 +14,8 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from keybeam.distillation import BlockCounts, binary_entropy
+from keybeam.distillation import BlockCounts, NoCodeError, binary_entropy
+from keybeam.distillation.verification import TAG_BITS
 from keybeam.key_length import paper_key_length
 from keybeam.pipeline import (
     PipelineError,
@@ -109,17 +110,46 @@ def test_cascade_corrects_the_same_packets(settings, processed):
 def test_packets_that_fail_are_in_no_key(settings, monkeypatch):
     right, calls = stages.reconcile, []
 
-    def fail_second(mode, code, bits, syndrome, ask):
+    def fail_second(mode, code, bits, syndrome, ask, *, retry):
         calls.append(1)
         if len(calls) == 2:
             syndrome = syndrome ^ 1
-        return right(mode, code, bits, syndrome, ask)
+        return right(mode, code, bits, syndrome, ask, retry=retry)
 
     monkeypatch.setattr(stages, "reconcile", fail_second)
     result = process_pass(replace(settings, mode="efficient"))
     assert result.packets_failed == 1
     assert result.blocks[0].packets == [0, 2, 3]
     assert result.blocks[0].signal == 300_000
+
+
+@pytest.mark.parametrize("mode", ["efficient", "fast"])
+def test_packets_that_one_message_does_not_correct_are_tried_again(settings, monkeypatch, mode):
+    """A code that is too weak, and the leak that makes up for it."""
+    right, codes = stages.choose_code, []
+
+    def choose_weak(estimate, mode):
+        codes.append(right(estimate.rate * 0.85, mode))
+        return codes[-1]
+
+    monkeypatch.setattr(stages, "choose_code", choose_weak)
+    result = process_pass(replace(settings, mode=mode))
+    assert result.packets_failed == 0
+    syndromes = sum(code.syndrome_bits + TAG_BITS for code in codes)
+    assert sum(block.leak_bits for block in result.blocks) > syndromes
+    assert result.efficiency > 1
+
+
+@pytest.mark.parametrize("mode", ["interactive", "fast"])
+def test_packets_without_a_fitting_code_take_the_strongest(settings, monkeypatch, mode):
+    def refuse(estimate, mode):
+        raise NoCodeError(f"none for {estimate.rate}")
+
+    monkeypatch.setattr(stages, "choose_code", refuse)
+    result = process_pass(replace(settings, mode=mode))
+    assert result.packets_failed == 0
+    assert all(block.leak_bits > 50_000 * len(block.packets) for block in result.blocks)
+    assert result.secret_bits == 0
 
 
 def test_bad_files_are_told_and_leave_no_key(settings, tmp_path):

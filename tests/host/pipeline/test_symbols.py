@@ -7,6 +7,8 @@ import pytest
 from keybeam.pipeline import SymbolRecord, SymbolRecordError, SymbolRecordWriter
 from keybeam.protocol.link import LookupStatus
 from keybeam.protocol.numbers import FRAME_SLOTS
+from keybeam.protocol.symbols import basis_of, bit_of
+from keybeam.sifting import compare, sift_joined
 
 
 @pytest.fixture
@@ -40,6 +42,26 @@ def test_pulses_outside_of_the_record_are_told(path, symbols):
     old, here, new = LookupStatus.TOO_OLD, LookupStatus.FOUND, LookupStatus.TOO_NEW
     assert status.tolist() == [old, old, here, here, new]
     assert found.tolist() == [0, 0, symbols[0], symbols[-1], 0]
+
+
+def test_sifting_equals_look_up_and_comparison(path, symbols):
+    generator = np.random.default_rng(3)
+    first = 7 * FRAME_SLOTS
+    index = np.sort(generator.integers(first - 999, first + symbols.size + 999, 20_000, np.uint64))
+    channel = generator.integers(0, 4, index.size, dtype=np.uint8)
+    sampled = generator.random(index.size) < 0.1
+    with closing(SymbolRecord(path)) as record:
+        found = record.sift(index, channel, sampled)
+        expected = compare(*record.look_up(index), basis_of(channel))
+    matching, received = expected.matching, bit_of(channel[expected.matching])
+    assert 0 < found.size < index.size / 2
+    assert np.array_equal(found.index, index[matching])
+    assert np.array_equal(found.intensity, expected.intensities)
+    assert np.array_equal(found.sampled, sampled[matching])
+    assert np.array_equal(found.bit, expected.bits | received << 1)
+    assert np.array_equal(found.error, expected.bits != received)
+    with pytest.raises(ValueError, match="one channel and one mark"):
+        sift_joined(np.zeros(4, np.uint8), 0, index, channel[1:], sampled)
 
 
 def test_more_frames_than_there_is_room_for_leave_nothing(tmp_path, symbols):

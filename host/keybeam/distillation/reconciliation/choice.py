@@ -21,11 +21,14 @@ from keybeam.protocol.numbers import PACKET_BITS
 
 __all__ = ["choose_code", "frame_error_limit"]
 
-_LIMIT_SPREAD = 0.012
+_LIMIT_SPREAD = 0.019
 """Standard deviation, from frame to frame, of the errors a code can stand, as part of them.
 
 It is that of frames of one packet, and falls with the root of the length.
 """
+
+_LARGEST_SPREAD = 2.1e-4
+"""Most that this can be, as an error rate: it does not grow further with the errors."""
 
 
 def frame_error_limit(
@@ -62,7 +65,8 @@ def frame_error_limit(
     if not 0 <= deviation < math.inf:
         raise DistillationError(f"an error rate cannot have the deviation {deviation}")
     variance = rate * (1 - rate) / frame_bits
-    variance += (_LIMIT_SPREAD * rate) ** 2 * PACKET_BITS / frame_bits
+    spread = min(_LIMIT_SPREAD * rate, _LARGEST_SPREAD)
+    variance += spread**2 * PACKET_BITS / frame_bits
     variance += (doubt * deviation) ** 2
     return max(rate + margin * math.sqrt(variance), 0.0)
 

@@ -1,7 +1,7 @@
 """Decoding of a frame."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ __all__ = [
     "PATIENCE",
     "DecodeResult",
     "FrameDecoder",
+    "Prior",
     "decode",
     "instruction_sets",
 ]
@@ -61,6 +62,35 @@ class DecodeResult:
     errors: int
 
 
+class Prior(NamedTuple):
+    """Factors to the odds of error of bits.
+
+    Attributes
+    ----------
+    factor : float
+        That of all bits.
+    spread : float
+        Standard deviation of the logarithm of one more for each bit, drawn at random.
+    seed : int
+        Seed of these, which are no secret: the receiver alone uses them, to decode.
+    """
+
+    factor: float = 1.0
+    spread: float = 0.0
+    seed: int = 0
+
+    def factors(self, count: int) -> NDArray[np.float32]:
+        """Give the factors of so many bits."""
+        if not self.spread:
+            return np.full(count, self.factor, np.float32)
+        deviations = np.random.default_rng(self.seed).standard_normal(count, np.float32)
+        factors: NDArray[np.float32] = np.exp(np.float32(self.spread) * deviations)
+        return np.float32(self.factor) * factors
+
+
+_PLAIN = Prior()
+
+
 class FrameDecoder:
     """Finds the other end's frame from its syndrome, and from single bits where that fails.
 
@@ -91,16 +121,19 @@ class FrameDecoder:
         self._pattern = other ^ code.syndrome(self._own)
         # The errors that the code just stands: frames with fewer are decoded anyway.
         prior = code.limit_qber
-        self._prior = np.full(code.frame_bits, prior / (1 - prior), np.float32)
+        self._prior = np.full(code.matrix.variables, prior / (1 - prior), np.float32)
+        self._told = np.zeros(code.matrix.variables, np.bool_)
+        # Variables beyond the frame are zero at both ends.
+        self._prior[code.frame_bits :] = 1 / _CERTAIN
+        self._told[code.frame_bits :] = True
         self._odds = self._prior.copy()
         self._messages = np.zeros(code.matrix.columns.size * code.matrix.circulant, np.float32)
-        self._told = np.zeros(code.frame_bits, np.bool_)
 
     def decode(
         self,
         iteration_limit: int = ITERATION_LIMIT,
         patience: int = PATIENCE,
-        prior_factor: float = 1.0,
+        prior: Prior = _PLAIN,
     ) -> DecodeResult:
         """Try to find the frame, anew each time.
 
@@ -110,12 +143,12 @@ class FrameDecoder:
             Most passes.
         patience : int
             Passes in which at least a hundredth of the unmet checks has to be met.
-        prior_factor : float
-            Factor to the odds of error of the bits that were not told. Where decoding ends in a
-            few bits that hold each other, it often takes another way with another one.
+        prior : Prior
+            How the odds of error of the bits that were not told differ from those of the code's
+            limit. Where decoding stops short, it often goes on along another way.
         """
         matrix = self._code.matrix
-        np.multiply(self._prior, np.float32(prior_factor), out=self._odds, where=~self._told)
+        np.multiply(self._prior, prior.factors(self._prior.size), out=self._odds)
         np.copyto(self._odds, self._prior, where=self._told)
         self._messages.fill(0)
         errors, converged, iterations = _native.decode_layered(
@@ -133,6 +166,7 @@ class FrameDecoder:
         )
         if not converged:
             return DecodeResult(self._own.copy(), False, iterations, 0)
+        errors = errors[: self._code.frame_bits]
         return DecodeResult(self._own ^ errors, True, iterations, int(errors.sum(dtype=np.int64)))
 
     def doubtful(self, count: int) -> NDArray[np.uint32]:

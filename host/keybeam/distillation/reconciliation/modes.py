@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from keybeam.distillation.errors import DistillationError
 from keybeam.distillation.reconciliation.code import Code
-from keybeam.distillation.reconciliation.decoder import DecodeResult, FrameDecoder
+from keybeam.distillation.reconciliation.decoder import DecodeResult, FrameDecoder, Prior
 from keybeam.distillation.reconciliation.fast_code import FastCode
 
 __all__ = ["Mode", "Reconciled", "reconcile", "wanted_bits"]
@@ -23,11 +23,15 @@ class _Settings:
     iterations: int
     patience: int
     rounds: int
-    priors: tuple[float, ...] = (1.0,)
+    priors: tuple[Prior, ...] = ()
 
 
-_PRIORS = (1.0, 0.7, 0.85, 1.3, 0.6)
-"""Of the frames at 1 % that the first try does not correct, the others correct a quarter."""
+_PRIORS = (
+    *(Prior(factor) for factor in (0.9, 1.2, 0.8, 1.4)),
+    *(Prior(1.0, 0.15, seed) for seed in range(5)),
+    *(Prior(1.0, 0.3, seed) for seed in range(5, 10)),
+)
+"""Of the frames at 1 % that the first try does not correct, these correct about two fifths."""
 
 
 class Mode(Enum):
@@ -36,7 +40,8 @@ class Mode(Enum):
     `EFFICIENT` needs one message, the syndrome. `INTERACTIVE` begins with a shorter one; where
     that does not do, the receiver asks, a few times at most, for the bits it is least sure of.
     `FAST` needs one message too, a longer one, with codes of its own (`FastCode`), and takes a
-    small part of the time.
+    small part of the time. Where frames that one message does not correct are to be tried again,
+    bits are asked for in these modes, too; see `reconcile`.
 
     Attributes
     ----------
@@ -51,16 +56,16 @@ class Mode(Enum):
         The same, of passes without progress.
     rounds : int
         Most times that bits may be asked for.
-    priors : tuple of float
-        Factors to the odds of error with which the decoder tries, one after another, before it
-        gives up; see `FrameDecoder.decode`.
+    priors : tuple of Prior
+        Odds of error with which the decoder tries again, with more passes, before it gives up
+        where nothing may be asked for.
     """
 
     EFFICIENT = _Settings(
-        margin=2.4, doubt=1.0, iterations=200, patience=20, rounds=0, priors=_PRIORS
+        margin=2.2, doubt=1.0, iterations=200, patience=20, rounds=0, priors=_PRIORS
     )
     INTERACTIVE = _Settings(margin=-1.0, doubt=0.0, iterations=80, patience=10, rounds=6)
-    FAST = _Settings(margin=2.4, doubt=1.0, iterations=30, patience=30, rounds=0)
+    FAST = _Settings(margin=2.2, doubt=1.0, iterations=30, patience=30, rounds=0)
 
     @property
     def margin(self) -> float:
@@ -88,7 +93,7 @@ class Mode(Enum):
         return self.value.rounds
 
     @property
-    def priors(self) -> tuple[float, ...]:
+    def priors(self) -> tuple[Prior, ...]:
         """See the class."""
         return self.value.priors
 
@@ -104,6 +109,13 @@ expected, as bits told tell less where the decoder is far from its goal.
 def wanted_bits(code: Code, round_number: int) -> int:
     """Bits to ask for in a round, which counts from 0; in all six 49 % of the syndrome."""
     return int(_PARTS[round_number] * code.syndrome_bits) // 8 * 8
+
+
+_RETRY_ROUNDS = len(_PARTS)
+"""Times that bits may be asked for to make up for one message."""
+
+_AGAIN_ITERATIONS, _AGAIN_PATIENCE = 300, 50
+"""Passes of the decoder with other odds of error, which few frames need."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +143,8 @@ def reconcile(
     bits: NDArray[Any],
     syndrome: NDArray[Any],
     ask: Callable[[NDArray[np.uint32]], NDArray[np.uint8]],
+    *,
+    retry: bool = False,
 ) -> Reconciled:
     """Find the other end's frame, asking for bits as the mode allows.
 
@@ -146,6 +160,9 @@ def reconcile(
         Syndrome of the other end's frame.
     ask : callable
         Takes places in the frame, rising, and returns the other end's bits there.
+    retry : bool
+        Ask for bits, up to six times, also in a mode of one message, where that did not do; one of
+        the fast mode is first decoded again with values of higher precision.
 
     Raises
     ------
@@ -157,14 +174,37 @@ def reconcile(
             f"code {code.identifier} is not for the mode {mode.name.lower()}: both ends need the "
             "same mode"
         )
-    if isinstance(code, FastCode):
-        return Reconciled(code.decode(bits, syndrome, mode.iterations), 0, code.syndrome_bits)
+    if not isinstance(code, FastCode):
+        rounds = _RETRY_ROUNDS if retry else mode.rounds
+        return _search(mode, code, bits, syndrome, ask, rounds)
+    result = code.decode(bits, syndrome, mode.iterations)
+    if result.converged or not retry:
+        return Reconciled(result, 0, code.syndrome_bits)
+    return _search(Mode.EFFICIENT, code, bits, syndrome, ask, _RETRY_ROUNDS, result.iterations)
+
+
+def _search(
+    mode: Mode,
+    code: Code,
+    bits: NDArray[Any],
+    syndrome: NDArray[Any],
+    ask: Callable[[NDArray[np.uint32]], NDArray[np.uint8]],
+    rounds: int,
+    iterations: int = 0,
+) -> Reconciled:
+    """Decode, and ask for bits and decode again as long as there are rounds."""
     decoder = FrameDecoder(code, bits, syndrome)
-    leak_bits, iterations = code.syndrome_bits, 0
-    for round_number in range(mode.rounds + 1):
+    leak_bits = code.syndrome_bits
+    for round_number in range(rounds + 1):
         result = decoder.decode(mode.iterations, mode.patience)
         iterations += result.iterations
-        if result.converged or round_number == mode.rounds:
+        # Where bits may be asked for, that is of more use than trying in another way.
+        for prior in () if rounds else mode.priors:
+            if result.converged:
+                break
+            result = decoder.decode(_AGAIN_ITERATIONS, _AGAIN_PATIENCE, prior)
+            iterations += result.iterations
+        if result.converged or round_number == rounds:
             break
         places = decoder.doubtful(wanted_bits(code, round_number))
         decoder.tell(places, ask(places))
