@@ -9,6 +9,7 @@ from keybeam.protocol.records import COARSE_BITS
 from keybeam_gateware.counters import SnapshotCounter
 from keybeam_gateware.line import LineReceiver, SyncState
 from keybeam_gateware.line import registers as line_registers
+from keybeam_gateware.pipeline import delayed
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
 
 __all__ = ["Uplink"]
@@ -80,7 +81,8 @@ class Uplink(wiring.Component):
         m.d.comb += [
             line.line.eq(self.line),
             line.cycle.eq(cycle),
-            line.hysteresis.eq(self._line.f.hysteresis.data),
+            # The register lies with the bus, and the line receiver somewhere else.
+            line.hysteresis.eq(delayed(m, self._line.f.hysteresis.data, 1)),
             line.word.eq(self._sync_word.f.word.data),
             *(getattr(line, name).eq(field.data) for (name,), field in self._sync),
             self._status.f.signal.r_data.eq(line.signal),

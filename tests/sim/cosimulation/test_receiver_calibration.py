@@ -40,7 +40,7 @@ def test_the_bins_that_are_found_are_those_of_the_line(port, tmp_path):
     counts = load_calibration(file).channels["V"]
     widths = np.diff(line_delays(Channel.V), prepend=0)
     for found in (np.array(counts.rising), np.array(counts.falling)):
-        assert COUNTS <= found.sum() <= 1.3 * COUNTS
+        assert found.sum() >= COUNTS
         codes = np.flatnonzero(found)
         assert np.array_equal(codes, np.arange(codes[0], codes[-1] + 1))
         # The first and the last one are cut by the ends of the period.
