@@ -25,11 +25,8 @@ class SnapshotCounter(wiring.Component):
     snapshot : In(1)
         Copy the count to `value`.
     value : Out(width)
-        The copy, whole `LATENCY` cycles later.
+        The copy, whole two cycles later.
     """
-
-    LATENCY = 2
-    """Cycles from `snapshot` to a whole copy."""
 
     def __init__(self, width: int) -> None:
         super().__init__({"increment": In(2), "snapshot": In(1), "value": Out(width)})
