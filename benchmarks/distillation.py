@@ -211,6 +211,9 @@ def draw(rows: list[dict], curves: dict[int, list[tuple[float, float]]], folder:
     middle.set(xlabel="QBER, %", ylabel="frames that fail", xscale="log", yscale="log")
     right.set(xlabel="QBER, %", ylabel="Mb/s on one core", xscale="log", yscale="log")
     for axes in (left, middle, right):
+        ticks = [100 * rate for rate in (*QBERS, *(() if axes is middle else OTHER_QBERS))]
+        axes.set_xticks(ticks, [f"{tick:.4g}" for tick in ticks])
+        axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
     figure.savefig(folder / "distillation.svg", metadata={"Date": None})
@@ -272,8 +275,7 @@ def main(
                 save(json_path, {"seed": seed, "rows": told})
         if plots:
             chosen = [choose_code(qber).identifier for qber in (0.01, 0.02, 0.05)]
-            few = max(1, frames // 10)
-            curves = {code: failure_curve(code, few, seed, pool) for code in chosen}
+            curves = {code: failure_curve(code, frames, seed, pool) for code in chosen}
             draw(rows, curves, plots)
 
 

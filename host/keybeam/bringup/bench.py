@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from keybeam.bringup.checks import BringUpError
 from keybeam.bringup.plan import Plan
-from keybeam.device import FoundPort, HostClock, Receiver, RecordLoss, ReferenceClock, Transmitter
+from keybeam.device import FoundPort, HostClock, Receiver, ReferenceClock, Transmitter
 from keybeam.protocol.link import TAGS_MAXIMUM
 from keybeam.protocol.modes import PatternMode
 from keybeam.protocol.numbers import FINE_BITS, FRAME_CYCLES, SLOTS_PER_CYCLE
@@ -264,7 +264,6 @@ class Bench:
             for channel, count in enumerate(np.bincount(chunk.tags["channel"])):
                 counts[channel] = counts.get(channel, 0) + int(count)
             counts[Channel.SYNC] = counts.get(Channel.SYNC, 0) + chunk.syncs.size
-        self._drain()
         tags = np.concatenate([chunk.tags for chunk in chunks])
         syncs = np.concatenate([chunk.syncs for chunk in chunks])
         gaps = [gap for chunk in chunks for gap in chunk.gaps]
@@ -279,10 +278,3 @@ class Bench:
             sync_counters=syncs["counter"][good],
             link_lost=sum(gap.lost for gap in gaps if gap.channel is None),
         )
-
-    def _drain(self) -> None:
-        """Throw away the records that were under way when the stream was switched off."""
-        # The answer to a request comes behind what the board had packed before.
-        self.receiver.read("receiver.control.stream")
-        while isinstance(taken := self.receiver.records(), RecordLoss) or taken.size:
-            pass

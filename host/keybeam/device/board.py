@@ -1,5 +1,7 @@
 """The boards as the rest of the host sees them: registers by name, look-ups, records, messages."""
 
+import secrets
+import time
 from types import TracebackType
 from typing import ClassVar, NamedTuple, Self
 
@@ -18,8 +20,13 @@ from keybeam.device.frames import MessageLoss, RecordLoss
 from keybeam.device.register_map import Field, Register, load_register_map
 from keybeam.device.transports import Transport, open_transport
 from keybeam.protocol.identity import ABI_VERSION, IDENTITY_MAGIC, IdentityAddress, Role
+from keybeam.protocol.records import RecordType, record_body, record_type
 
 __all__ = ["Board", "Identity", "Receiver", "Transmitter"]
+
+_STREAM = "receiver.control.stream"
+_FENCE = "receiver.fence.value"
+_FENCE_BITS = 32
 
 
 class Identity(NamedTuple):
@@ -249,3 +256,56 @@ class Receiver(Board):
     """The board of the ground station; parameters and errors are those of `Board`."""
 
     ROLE = Role.RECEIVER
+
+    def __init__(self, transport: Transport | str) -> None:
+        self._fence: int | None = None
+        super().__init__(transport)
+
+    def start_stream(self) -> None:
+        """Let records of events from now on come.
+
+        What an earlier program left on its way is older, with a hole behind it that nothing marks;
+        `records` leaves it out, up to the answer to the fence that is asked for here.
+
+        Raises
+        ------
+        DeviceError
+            If the board does not answer.
+        """
+        self.write(_STREAM, 1)
+        self._fence = secrets.randbits(_FENCE_BITS)
+        self.write(_FENCE, self._fence)
+
+    def stop_stream(self) -> None:
+        """Let no more records come.
+
+        Raises
+        ------
+        DeviceError
+            If the board does not answer.
+        """
+        self.write(_STREAM, 0)
+
+    def records(self, timeout: float = 0.0) -> NDArray[np.uint64] | RecordLoss:
+        """Take the records that have arrived since `start_stream`; see `LinkClient.records`."""
+        until = time.monotonic() + timeout
+        while True:
+            records = super().records(max(0.0, until - time.monotonic()))
+            if self._fence is not None:
+                records = self._behind_fence(records, self._fence)
+            if isinstance(records, RecordLoss) or records.size or time.monotonic() >= until:
+                return records
+
+    def _behind_fence(
+        self, records: NDArray[np.uint64] | RecordLoss, fence: int
+    ) -> NDArray[np.uint64]:
+        """Leave out what is older than the fence."""
+        if isinstance(records, RecordLoss):
+            # The answer may be among what was lost.
+            self.write(_FENCE, fence)
+            return np.empty(0, np.uint64)
+        answers = (record_type(records) == RecordType.FENCE) & (record_body(records) == fence)
+        if not answers.any():
+            return np.empty(0, np.uint64)
+        self._fence = None
+        return records[1 + int(np.argmax(answers)) :]

@@ -184,7 +184,7 @@ async def run_ground(
 
     async def take_clicks() -> None:
         # Records must flow before the satellite, told by the first message, starts its pattern.
-        await asyncio.to_thread(board.write, "receiver.control.stream", 1)
+        await asyncio.to_thread(board.start_stream)
         await connection.send(session.begin(time.monotonic()))
         while True:
             while not session.ready:
@@ -211,7 +211,7 @@ async def run_ground(
         )
     finally:
         with suppress(DeviceError):
-            board.write("receiver.control.stream", 0)
+            board.stop_stream()
         await connection.close()
     progress(_ground_progress(session, source))
     return _ground_statistics(session, source, connection.statistics)

@@ -18,7 +18,6 @@ from keybeam.timing import DecodedChunk, RecordDecoder
 __all__ = ["board_metadata", "decoded_stream", "record", "software_name"]
 
 _POLL_S = 0.1
-_STREAM = "receiver.control.stream"
 
 
 def software_name() -> str:
@@ -60,13 +59,13 @@ def board_metadata(
 @contextmanager
 def _streaming(board: Receiver) -> Iterator[None]:
     """Have the board's stream of records on."""
-    board.write(_STREAM, 1)
+    board.start_stream()
     try:
         yield
     finally:
         # The reason why the block ended matters more than a board that is gone.
         with suppress(DeviceError):
-            board.write(_STREAM, 0)
+            board.stop_stream()
 
 
 def decoded_stream(

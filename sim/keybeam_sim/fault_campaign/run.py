@@ -204,7 +204,7 @@ class _Run:
     def drive(self) -> None:
         """Set the boards up, read through all faults, and until nothing is on its way."""
         receiver = self._receiver
-        receiver.write("receiver.control.stream", 1)
+        receiver.start_stream()
         self._await(lambda: receiver.read("receiver.status.sync_state") == 2, "a locked receiver")
         clear_flags(receiver)
         self._transmitter.write("transmitter.control.run", 1)

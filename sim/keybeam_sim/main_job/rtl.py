@@ -208,7 +208,7 @@ class BoardRun:
         self._report("waiting for the receiver to find the downlink")
         while self._receiver.read("receiver.status.sync_state") != _LOCKED:
             self._check_progress()
-        self._receiver.write("receiver.control.stream", 1)
+        self._receiver.start_stream()
         self._transmitter.write("transmitter.start_counter.counter", 0)
         self._transmitter.write("transmitter.stop_after.frames", self._frames)
         self._transmitter.write("transmitter.control.run", 1)

@@ -49,14 +49,15 @@ class MadeUpReceiver(RecordedBoard):
 
     def __init__(self, parts):
         super().__init__(parts)
-        self.streams = 0
+        self.streams = False
         self._stopped = threading.Event()
 
-    def write(self, name, value):
-        assert name == "receiver.control.stream"
-        self.streams = value
-        if not value:
-            self._stopped.set()
+    def start_stream(self):
+        self.streams = True
+
+    def stop_stream(self):
+        self.streams = False
+        self._stopped.set()
 
     def records(self, timeout):
         assert self.streams

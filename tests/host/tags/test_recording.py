@@ -64,13 +64,16 @@ def test_everything_until_the_board_falls_silent(running, tmp_path):
     words = ["record", str(path), "--port", running(0.4), "--silence", "0.5", "--comment", "short"]
     done = CliRunner().invoke(tags, [*words, "--json"], catch_exceptions=False)
     assert done.exit_code == 0
-    np.testing.assert_array_equal(all_records(path), expected_records(0.4))
+    records = all_records(path)
+    # The pass goes on until the answer to the fence has its place in the stream.
+    np.testing.assert_array_equal(records, expected_records(0.4)[-records.size :])
     summary = json.loads(done.stdout)
     assert summary["complete"] is True
     assert summary["metadata"]["comment"] == "short"
     assert summary["metadata"]["registers"]["identity.role"] == 2
     assert summary["metadata"]["source"].startswith("tcp:")
-    assert summary["duration_s"] == pytest.approx(0.4, abs=0.02)
+    assert summary["records"] == records.size > 0
+    assert 0 < summary["duration_s"] < 0.42
 
 
 def test_a_time_by_the_boards_clock(running, tmp_path):
@@ -80,7 +83,9 @@ def test_a_time_by_the_boards_clock(running, tmp_path):
         assert board.read("receiver.control.stream") == 0
     assert 0.3 <= seconds < 3
     records = all_records(path)
-    np.testing.assert_array_equal(records, expected_records(30.0, records.size)[: records.size])
+    expected = expected_records(30.0, 4 * records.size)
+    begin = int(np.argmax(expected == records[0]))
+    np.testing.assert_array_equal(records, expected[begin : begin + records.size])
 
 
 def test_an_interrupt_leaves_a_sound_capture(running, tmp_path):
@@ -126,8 +131,11 @@ class FakeBoard:
     def __init__(self, answers):
         self.answers = list(answers)
 
-    def write(self, register, value):
-        assert register == "receiver.control.stream"
+    def start_stream(self):
+        pass
+
+    def stop_stream(self):
+        pass
 
     def records(self, timeout):
         answer = self.answers.pop(0) if self.answers else np.empty(0, np.uint64)
