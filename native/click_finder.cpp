@@ -231,6 +231,7 @@ class Placer {
             whole_ &= open_.first > 0 && open_.first - 1 + pulses <= gate_->end &&
                       seconds_.are_one(open_.first - 1, pulses);
         }
+        rule_ = rule();
     }
 
     BlockRule rule() const {
@@ -257,7 +258,8 @@ class Placer {
     }
 
     bool place_together(const unsigned char *words) {
-        if (!whole_ || !kPlaceBlock(rule(), words, gate_ != nullptr, block_)) {
+        Block block;
+        if (!whole_ || !kPlaceBlock(rule_, words, gate_ != nullptr, block)) {
             return false;
         }
         placed.inside += kBlock;
@@ -267,11 +269,7 @@ class Placer {
         }
         placed.wanted += kBlock;
         const std::size_t before = placed.clicks;
-        for (std::size_t place = 0; place < kBlock; ++place) {
-            write(open_.first + static_cast<std::uint64_t>(std::int64_t{block_.slot[place]}),
-                  block_.channel[place], block_.phase[place]);
-            placed.clicks += gate_ == nullptr ? 1 : block_.kept[place];
-        }
+        placed.clicks += gate_ == nullptr ? write_block<false>(block) : write_block<true>(block);
         if (gate_ != nullptr) {
             seconds_.add(placed.placed_in, open_.first - 1, kBlock);
             seconds_.add(placed.gated_in, open_.first - 1, placed.clicks - before);
@@ -361,6 +359,21 @@ class Placer {
         }
     }
 
+    // Writes the clicks of a block and gives their number. All are written, and those that are not
+    // kept written over: no processor can foresee which these are.
+    template <bool gated> std::size_t write_block(const Block &block) {
+        const std::uint64_t first = open_.first;
+        unsigned char *const begin = out_ + placed.clicks * kClickBytes;
+        unsigned char *out = begin;
+        for (std::size_t place = 0; place < kBlock; ++place) {
+            store(out, first + static_cast<std::uint64_t>(std::int64_t{block.slot[place]}));
+            out[kChannelAt] = block.channel[place];
+            store(out + kPhaseAt, block.phase[place]);
+            out += gated && !block.kept[place] ? 0 : kClickBytes;
+        }
+        return static_cast<std::size_t>(out - begin) / kClickBytes;
+    }
+
     void write(std::uint64_t index, std::uint8_t channel, float phase) {
         unsigned char *click = out_ + placed.clicks * kClickBytes;
         store(click, index);
@@ -379,7 +392,7 @@ class Placer {
     std::size_t frame_ = 0;
     bool whole_ = false; // whether the open frame's tags may be placed together
     OpenFrame open_{};
-    Block block_;
+    BlockRule rule_{};
 };
 
 } // namespace

@@ -4,6 +4,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/tuple.h>
 
+#include "check_sum.hpp"
 #include "click_finder.hpp"
 #include "tag_correlation.hpp"
 #include "tag_decoder.hpp"
@@ -149,6 +150,14 @@ nb::tuple place_tags(const Records &words, std::int64_t base, unsigned time_bits
                           as_array(std::move(placed.gated_in)));
 }
 
+std::uint32_t fletcher32(const Bytes &data) {
+    if (data.shape(0) % 2 != 0) {
+        throw nb::value_error("the check sum is one of whole words of two bytes");
+    }
+    nb::gil_scoped_release release;
+    return keybeam::fletcher32(data.data(), data.shape(0) / 2);
+}
+
 std::size_t gate_clicks(const Bytes &clicks, float slot_ps, float delay_ps, float half_width_ps,
                         const TagBytes &gated) {
     if (gated.shape(0) < clicks.shape(0)) {
@@ -206,6 +215,7 @@ NB_MODULE(_tags, module) {
                "Move and gate clicks; see click_finder.hpp.");
     module.def("single_clicks", &single_clicks, nb::arg("clicks"), nb::arg("single"),
                "Leave one click a pulse; see click_finder.hpp.");
+    module.def("fletcher32", &fletcher32, nb::arg("data"), "Check sum; see check_sum.hpp.");
     module.def("count_pairs", &count_pairs, nb::arg("first"), nb::arg("second"),
                nb::arg("lowest"), nb::arg("width"), nb::arg("counts"), nb::arg("same"),
                "Count pairs by lag; see tag_correlation.hpp.");

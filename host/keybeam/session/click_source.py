@@ -266,16 +266,20 @@ class ClickSource:
 
     def _hold(self, pending: NDArray[np.void]) -> NDArray[np.void]:
         """Hold the clicks of the last pulse, of which another one may still come."""
-        if click_order(pending) is ClickOrder.MIXED:
+        order = click_order(pending)
+        if order is ClickOrder.MIXED:
             pending = pending[np.argsort(pending["index"], kind="stable")]
+            order = click_order(pending)
         end = pending.size
         while end and pending["index"][end - 1] == pending["index"][-1]:
             end -= 1
         self._held = pending[end:].copy()
-        return self._resolve(pending[:end])
+        return self._resolve(pending[:end], order)
 
-    def _resolve(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
-        single = resolve_double_clicks(clicks, self._generator)
+    def _resolve(
+        self, clicks: NDArray[np.void], order: ClickOrder | None = None
+    ) -> NDArray[np.void]:
+        single = resolve_double_clicks(clicks, self._generator, order)
         # A transmitter that restarts counts anew: what is not later can no longer be told apart.
         # The indices rise.
         if single.size and int(single["index"][0]) <= self._last_index:

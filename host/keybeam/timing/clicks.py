@@ -133,7 +133,7 @@ def click_order(clicks: NDArray[np.void]) -> ClickOrder:
 
 
 def resolve_double_clicks(
-    clicks: NDArray[np.void], generator: np.random.Generator
+    clicks: NDArray[np.void], generator: np.random.Generator, order: ClickOrder | None = None
 ) -> NDArray[np.void]:
     """Leave at most one click a pulse.
 
@@ -150,13 +150,15 @@ def resolve_double_clicks(
     generator : numpy.random.Generator
         Source of the random bits. They become key bits: seed it from the operating system unless
         the run is a simulation that must repeat.
+    order : ClickOrder
+        How their indices follow one another, where that is known.
 
     Returns
     -------
     ndarray of CLICK_DTYPE
         In the order of the indices; the array itself where no pulse has several clicks.
     """
-    order = click_order(clicks)
+    order = order or click_order(clicks)
     if order is ClickOrder.RISING:
         return clicks
     if order is ClickOrder.MIXED:
