@@ -9,28 +9,46 @@ namespace keybeam {
 
 namespace {
 
-// Words that are added up in 32 bits: 2^16 times the sum of 1 to 256 is less than 2^32.
-constexpr std::size_t kBlock = 256;
+// Words that are added up side by side, and how many rows of them stay within 32 bits: 2^16 times the
+// sum of 1 to 128 is less than 2^30.
+constexpr std::size_t kLanes = 32, kRows = 128, kBlock = kLanes * kRows;
 
 struct Sums {
-    std::uint32_t plain;    // of the words
-    std::uint32_t weighted; // of the words, each times the number of words from it on
+    std::uint64_t plain;    // of the words
+    std::uint64_t weighted; // of the words, each times the number of words from it on
 };
 
-inline Sums add_block(const unsigned char *data, std::size_t words) {
-    std::uint32_t plain = 0, weighted = 0;
-    for (std::size_t place = 0; place < words; ++place) {
-        const std::uint32_t word = std::uint32_t{data[2 * place]} << 8 | data[2 * place + 1];
-        plain += word;
-        weighted += word * static_cast<std::uint32_t>(words - place);
+inline Sums add_rows(const unsigned char *data) {
+    std::uint32_t plain[kLanes] = {}, running[kLanes] = {};
+    for (std::size_t row = 0; row < kRows; ++row) {
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+            std::uint16_t word;
+            std::memcpy(&word, data + 2 * (row * kLanes + lane), sizeof word);
+            plain[lane] += static_cast<std::uint16_t>(word << 8 | word >> 8);
+            running[lane] += plain[lane];
+        }
     }
-    return {plain, weighted};
+    Sums sums{0, 0};
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        sums.plain += plain[lane];
+        sums.weighted += std::uint64_t{kLanes} * running[lane] - lane * std::uint64_t{plain[lane]};
+    }
+    return sums;
 }
 
-using AddBlock = Sums (*)(const unsigned char *);
+inline Sums add_words(const unsigned char *data, std::size_t words) {
+    Sums sums{0, 0};
+    for (std::size_t place = 0; place < words; ++place) {
+        sums.plain += std::uint64_t{data[2 * place]} << 8 | data[2 * place + 1];
+        sums.weighted += sums.plain;
+    }
+    return sums;
+}
+
+using AddRows = Sums (*)(const unsigned char *);
 
 #define KEYBEAM_KERNELS(name, attributes)                                                        \
-    attributes Sums add_block_##name(const unsigned char *data) { return add_block(data, kBlock); }
+    attributes Sums add_rows_##name(const unsigned char *data) { return add_rows(data); }
 
 KEYBEAM_KERNELS(portable, )
 #if KEYBEAM_X86
@@ -38,7 +56,7 @@ KEYBEAM_KERNELS(avx2, KEYBEAM_AVX2)
 KEYBEAM_KERNELS(avx512, KEYBEAM_AVX512)
 #endif
 
-const AddBlock kAddBlock = KEYBEAM_BEST(add_block);
+const AddRows kAddRows = KEYBEAM_BEST(add_rows);
 
 // The remainder that is 0 for 0 only.
 std::uint32_t remainder(std::uint64_t sum) {
@@ -52,7 +70,7 @@ std::uint32_t fletcher32(const unsigned char *data, std::size_t words) {
     for (std::size_t place = 0; place < words; place += kBlock) {
         const std::size_t size = std::min(kBlock, words - place);
         const Sums sums =
-            size == kBlock ? kAddBlock(data + 2 * place) : add_block(data + 2 * place, size);
+            size == kBlock ? kAddRows(data + 2 * place) : add_words(data + 2 * place, size);
         running = remainder(running + size * plain + sums.weighted);
         plain = remainder(plain + sums.plain);
     }

@@ -72,15 +72,21 @@ inline bool find_since(const BlockRule &rule, const unsigned char *words, Block 
 }
 
 inline void find_slots(const BlockRule &rule, Block &block) {
-    const auto most = static_cast<std::int32_t>(rule.frame_slots) - 1;
+    // Copies, which writing to the block cannot change, and loops apart by the size of their values:
+    // so compilers find them fit for vectors.
+    const double low = rule.low, step = rule.step_ps, shift = rule.shift_ps;
+    const double deviation = rule.deviation, duration = rule.duration, slots = rule.frame_slots;
+    const auto most = static_cast<std::int32_t>(slots) - 1;
     for (std::size_t place = 0; place < kBlock; ++place) {
-        const double steps = static_cast<double>(block.since[place]) + rule.low;
-        const double since = steps * rule.step_ps + rule.shift_ps - rule.deviation;
-        const double scaled = since / rule.duration * rule.frame_slots;
-        block.scaled[place] = scaled;
+        const double since =
+            (static_cast<double>(block.since[place]) + low) * step + shift - deviation;
+        block.scaled[place] = since / duration * slots;
+    }
+    for (std::size_t place = 0; place < kBlock; ++place) {
         // What is cut off is the fraction, but below zero, where slot 0 is taken anyway.
-        const auto slot = static_cast<std::int32_t>(scaled);
-        block.slot[place] = std::min(std::max(slot, 0), most);
+        std::int32_t slot = static_cast<std::int32_t>(block.scaled[place]);
+        slot = slot > 0 ? slot : 0;
+        block.slot[place] = slot < most ? slot : most;
     }
     for (std::size_t place = 0; place < kBlock; ++place) {
         const double slot = block.slot[place];
@@ -369,7 +375,7 @@ class Placer {
             store(out, first + static_cast<std::uint64_t>(std::int64_t{block.slot[place]}));
             out[kChannelAt] = block.channel[place];
             store(out + kPhaseAt, block.phase[place]);
-            out += gated && !block.kept[place] ? 0 : kClickBytes;
+            out += gated ? block.kept[place] * kClickBytes : kClickBytes;
         }
         return static_cast<std::size_t>(out - begin) / kClickBytes;
     }

@@ -93,9 +93,18 @@ class JoinedSifter:
                 self._received,
                 self._counts,
             )
-            bits, *counts = self._counts.tolist()
+            bits, decoy, vacuum, decoy_errors, sampled_clicks, errors = self._counts.tolist()
             if bits == self._packet_bits:
-                last = int(clicks["index"][begin - 1])
-                yield JoinedPacket(self._number, self._sent, self._received, *counts, last)
+                yield JoinedPacket(
+                    self._number,
+                    self._sent,
+                    self._received,
+                    decoy,
+                    vacuum,
+                    decoy_errors,
+                    sampled_clicks,
+                    errors,
+                    int(clicks["index"][begin - 1]),
+                )
                 self._number += 1
                 self._begin()

@@ -14,8 +14,8 @@ def fletcher32(data: NDArray[np.uint8]) -> int:
     """Compute the Fletcher-32 check sum of HDF5, ten times as fast as that library does.
 
     Of 16-bit words, high byte first: the low half is their sum, the high half the sum of all its
-    intermediate values, both modulo 65 535 and 0 for zeros only (J. G. Fletcher, IEEE Trans. Commun.
-    30, 247, 1982; HDF5's ``H5_checksum_fletcher32``).
+    intermediate values, both modulo 65 535 and 0 for zeros only (J. G. Fletcher, IEEE Trans.
+    Commun. 30, 247, 1982; HDF5's ``H5_checksum_fletcher32``).
 
     Parameters
     ----------

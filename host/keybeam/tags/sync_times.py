@@ -13,7 +13,6 @@ from keybeam.tags.capture import Capture, decode_capture
 from keybeam.tags.errors import AnalysisError
 from keybeam.timing import (
     SYNC_DTYPE,
-    TAG_DTYPE,
     ClockEstimator,
     DecodedChunk,
     RefinedSyncs,

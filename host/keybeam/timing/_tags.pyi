@@ -39,9 +39,7 @@ def scan_records(
     silent_type: int,
     timed_types: int,
     ordered_types: int,
-) -> (
-    tuple[int, int, NDArray[np.int64], NDArray[np.int64], int, bool, bool, int, int] | None
-): ...
+) -> tuple[int, int, NDArray[np.int64], NDArray[np.int64], int, bool, bool, int, int] | None: ...
 def place_tags(
     words: NDArray[np.uint64],
     base: int,
@@ -62,9 +60,7 @@ def place_tags(
     frame_ps: float,
     frame_slots: float,
     slot_ps: float,
-) -> tuple[
-    int, int, int, int, int, int, int, int, NDArray[np.int64], NDArray[np.int64]
-]: ...
+) -> tuple[int, int, int, int, int, int, int, int, NDArray[np.int64], NDArray[np.int64]]: ...
 def order_of(clicks: NDArray[np.uint8]) -> int: ...
 def gate_clicks(
     clicks: NDArray[np.uint8],

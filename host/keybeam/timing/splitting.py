@@ -1,7 +1,7 @@
 """Splitting of records: detections with unwrapped times, and the few records that are others.
 
 Almost all records of a receiver are detections, so this is where decoding takes its time. Two
-kernels in C++ do it in one pass: `split_records` gives the detections, `scan_records` leaves them in
+kernels in C++ do it in one pass: `split_records` gives detections, `scan_records` leaves them in
 their records, to be decoded where they are placed. `split_records_numpy` is the twin of both.
 """
 
