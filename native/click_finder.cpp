@@ -169,7 +169,7 @@ class Placer {
           time_mask_((std::uint64_t{1} << fields.time_bits) - 1),
           frame_slots_(static_cast<std::uint64_t>(layout.frame_slots)) {
         placed.earliest = INT64_MAX;
-        placed.second = seconds_.first();
+        placed.second = gate ? seconds_.first() : 0;
     }
 
     void place_all() {

@@ -95,7 +95,7 @@ class PlacedTags(NamedTuple):
     beyond : int
         Clicks past the end of a gate.
     second : int
-        The second of the pass in which the first of the next two counts are.
+        The second of the pass in which the first of the next two counts are; 0 without a gate.
     placed_in, gated_in : ndarray of int64
         In each second, the clicks before the end and those that the gate keeps; empty without a
         gate.
@@ -190,9 +190,9 @@ def place_tags_numpy(
     later = tags[(place >= starts.size - 1) & (place >= 0)]
     words = pack_records(RecordType.TAG, later["channel"], later["time"] % TIME_MODULO)
     earliest = int(later["time"].min(initial=np.iinfo(np.int64).max))
-    second = max(frames.counter * FRAME_SLOTS - 1, 0) // PULSE_RATE_HZ
-    counts, beyond = [np.empty(0, np.int64)] * 2, 0
+    counts, beyond, second = [np.empty(0, np.int64)] * 2, 0, 0
     if gate is not None:
+        second = max(frames.counter * FRAME_SLOTS - 1, 0) // PULSE_RATE_HZ
         clicks = gate_numpy(clicks, gate.delay_ps, 4 * SLOT_PS)
         within = clicks["index"] < gate.end
         clicks, beyond = clicks[within], int(np.count_nonzero(~within))

@@ -68,7 +68,7 @@ def equal_placed(found, expected):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    count=st.integers(0, 20),
+    count=st.integers(1, 20),
     tags=st.sampled_from([0, 1, 63, 64, 65, 3000, 20_000]),
     jitter=st.sampled_from([0, 3, 10_000, 10**10]),
     gated=st.booleans(),
