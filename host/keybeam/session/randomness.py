@@ -70,10 +70,10 @@ class SeededRandom:
 class ExpandedRandom:
     """Any number of bytes from one drawn key: the key stream of AES-256 in counter mode.
 
-    An operating system expands its entropy by a cipher as well; this one is ten times as fast.
-    Whoever cannot tell AES from a random permutation cannot tell these bytes from random ones, but
-    for a chance of 2^-77 in a gibibyte of 2^26 blocks (counter mode: NIST SP 800-38A; Bellare,
-    Desai, Jokipii, Rogaway, FOCS 1997).
+    An operating system expands its entropy by a cipher as well, but takes longer. Whoever cannot
+    tell AES from a random permutation cannot tell these bytes from random ones, but for a chance of
+    2^-77 in a gibibyte of 2^26 blocks (counter mode: NIST SP 800-38A; Bellare, Desai, Jokipii,
+    Rogaway, FOCS 1997).
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ _MODULUS = 65_535
 
 
 def fletcher32(data: NDArray[np.uint8]) -> int:
-    """Compute the Fletcher-32 check sum of HDF5, ten times as fast as that library does.
+    """Compute the Fletcher-32 check sum of HDF5.
 
     Of 16-bit words, high byte first: the low half is their sum, the high half the sum of all its
     intermediate values, both modulo 65 535 and 0 for zeros only (J. G. Fletcher, IEEE Trans.
