@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "tag_decoder.hpp"
+
 namespace keybeam {
 
 // Bytes of a click: uint64 pulse index, uint8 channel, float phase, without padding.
@@ -32,21 +34,52 @@ struct FrameStarts {
     double shift_ps;       // added to the tags' times
 };
 
-struct Placed {
-    std::size_t clicks; // clicks written
-    std::size_t inside; // tags that lie in one of the frames
-    std::size_t before; // tags before the first frame
-    std::size_t after;  // tags from the last start on, written to `later`
+// Records whose times all lie close to one of them. Which fields they have tells RecordFields.
+struct PackedTags {
+    const unsigned char *words; // 8 bytes each; those that are no wanted detections are left out
+    std::size_t count;
+    std::int64_t base; // an unwrapped time that no detection's is half the modulus away from
 };
 
-// Gives tags their pulse index. `clicks` and `later` have room for all of them.
-Placed place_tags(const FrameLayout &layout, const FrameStarts &frames, const unsigned char *tags,
-                  std::size_t count, unsigned char *clicks, unsigned char *later);
+// Which clicks are kept, of those that have their pulse index.
+struct ClickGate {
+    float delay_ps;             // how much later the slot centres are
+    float half_width_ps;        // farthest from the centre
+    std::uint64_t end;          // clicks from this pulse on are past the end
+    std::uint64_t second_slots; // pulses of a second
+};
+
+struct Placed {
+    std::size_t clicks;     // clicks written
+    std::size_t inside;     // tags that lie in one of the frames
+    std::size_t wanted;     // those of them in frames whose clicks are wanted
+    std::size_t before;     // tags before the first frame
+    std::size_t after;      // tags from the last start on, whose words are written to `later`
+    std::size_t beyond;     // clicks past the end
+    std::int64_t earliest;  // time of the earliest of `later`
+    std::uint64_t second;   // of the first counts in the two below
+    std::vector<std::int64_t> placed_in; // clicks before the end in each second, gated out or not
+    std::vector<std::int64_t> gated_in;  // clicks written of each second
+};
+
+// Gives tags their pulse index. `clicks` and `later` have room for all of them. Without a gate every
+// click is written, and nothing is counted by seconds.
+Placed place_tags(const FrameLayout &layout, const FrameStarts &frames, const RecordFields &fields,
+                  const PackedTags &tags, const ClickGate *gate, unsigned char *clicks,
+                  unsigned char *later);
 
 // Moves the slot centres `delay_ps` later, and writes the clicks within `half_width_ps` of them to
 // `gated`, which has room for all; returns their number.
 std::size_t gate_clicks(const unsigned char *clicks, std::size_t count, float slot_ps,
                         float delay_ps, float half_width_ps, unsigned char *gated);
+
+enum class ClickOrder {
+    mixed,   // some index is less than the one before
+    equal,   // none is, but some are the same
+    rising,  // every index is more than the one before
+};
+
+ClickOrder order_of(const unsigned char *clicks, std::size_t count);
 
 // Writes one click a pulse to `single`, which has room for all; pulses with clicks in both bases
 // are left out. `doubles` takes, for every pulse with both clicks of a basis, the place of its click

@@ -32,6 +32,31 @@ std::int64_t shortest_step(std::uint64_t record, std::int64_t time, unsigned bit
 
 } // namespace
 
+std::size_t find_first_time(const RecordLayout &layout, const unsigned char *records,
+                            std::size_t count, StreamTime &stream, std::int64_t &first_time) {
+    std::size_t lead = 0;
+    while (lead < count && (layout.timed_types >> (load(records, lead) >> layout.type_shift) & 1) == 0) {
+        ++lead;
+    }
+    if (lead == count) {
+        return lead;
+    }
+    const std::int64_t time = stream.time;
+    const std::uint64_t time_mask = (std::uint64_t{1} << layout.time_bits) - 1;
+    const std::uint64_t raw = load(records, lead) & time_mask;
+    if (!stream.known) {
+        first_time = static_cast<std::int64_t>(raw);
+    } else if (stream.restarted) {
+        first_time = time + static_cast<std::int64_t>((raw - static_cast<std::uint64_t>(time)) &
+                                                      time_mask);
+    } else {
+        first_time = time + shortest_step(raw, time, layout.time_bits);
+    }
+    stream.known = true;
+    stream.restarted = false;
+    return lead;
+}
+
 std::size_t split_records(const RecordLayout &layout, const unsigned char *records,
                           std::size_t count, unsigned channels, StreamTime &stream,
                           unsigned char *tags, std::vector<std::int64_t> &places,
@@ -41,32 +66,10 @@ std::size_t split_records(const RecordLayout &layout, const unsigned char *recor
     const std::uint32_t timed_types = layout.timed_types, ordered_types = layout.ordered_types;
     const std::uint32_t other_types =
         ~(std::uint32_t{1} << layout.tag_type | std::uint32_t{1} << layout.silent_type);
-    const std::uint64_t time_mask = (std::uint64_t{1} << bits) - 1;
     const std::uint64_t first_tag_head = std::uint64_t{layout.tag_type} << (type_shift - bits);
     std::int64_t time = stream.time, ordered = stream.ordered;
 
-    const auto timed = [&](std::uint64_t record) {
-        return (timed_types >> (record >> type_shift) & 1) != 0;
-    };
-    // Up to the first time nothing can be unwrapped.
-    std::size_t lead = 0;
-    while (lead < count && !timed(load(records, lead))) {
-        ++lead;
-    }
-    if (lead < count) {
-        const std::uint64_t raw = load(records, lead) & time_mask;
-        if (!stream.known) {
-            first_time = static_cast<std::int64_t>(raw);
-        } else if (stream.restarted) {
-            first_time =
-                time + static_cast<std::int64_t>((raw - static_cast<std::uint64_t>(time)) &
-                                                 time_mask);
-        } else {
-            first_time = time + shortest_step(raw, time, bits);
-        }
-        stream.known = true;
-        stream.restarted = false;
-    }
+    const std::size_t lead = find_first_time(layout, records, count, stream, first_time);
 
     // Nearly all records are detections, so a branch on that is nearly always foreseen. Where others
     // are frequent it is not, and a wrong guess costs more than all work on a record. So there

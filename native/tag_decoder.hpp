@@ -19,6 +19,13 @@ struct RecordLayout {
     std::uint32_t ordered_types; // bit t: its times never fall
 };
 
+// Which records are wanted detections.
+struct RecordFields {
+    unsigned time_bits;        // low bits of a record that hold its time
+    std::uint64_t first_head;  // the higher bits of a detection of channel 0
+    std::uint64_t channels;    // detections of channels below this number are wanted
+};
+
 // Time of a stream between two chunks of it.
 struct StreamTime {
     bool known;          // whether there was a time at all
@@ -38,6 +45,23 @@ std::size_t split_records(const RecordLayout &layout, const unsigned char *recor
                           std::size_t count, unsigned channels, StreamTime &stream,
                           unsigned char *tags, std::vector<std::int64_t> &places,
                           std::vector<std::int64_t> &times, std::int64_t &first_time);
+
+// Finds the first record with a time; up to there nothing can be unwrapped. Gives its place, or
+// `count`; `first_time` and `stream` take note of its time.
+std::size_t find_first_time(const RecordLayout &layout, const unsigned char *records,
+                            std::size_t count, StreamTime &stream, std::int64_t &first_time);
+
+struct Scanned {
+    bool close;            // whether all times lie within a quarter of the modulus around the first
+    std::size_t count;     // wanted detections
+    std::int64_t earliest; // the earliest of their times
+};
+
+// Finds all that `split_records` finds but the detections. Where the times do not lie close
+// together it gives up, and all it leaves behind is without meaning.
+Scanned scan_records(const RecordLayout &layout, const unsigned char *records, std::size_t count,
+                     unsigned channels, StreamTime &stream, std::vector<std::int64_t> &places,
+                     std::vector<std::int64_t> &times, std::int64_t &first_time);
 
 } // namespace keybeam
 

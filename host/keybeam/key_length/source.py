@@ -2,8 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from keybeam.key_length.errors import KeyLengthError
 from keybeam.key_length.paper import PAPER_INTENSITIES, PAPER_PROBABILITIES
@@ -120,7 +120,7 @@ class Source:
         angle = math.radians(self.preparation_error_deg)
         return 1 - math.log2(1 + math.sin(2 * angle))
 
-    def intensity_weights(self, photons: int) -> Iterator[tuple[float, ...]]:
+    def intensity_weights(self, photons: int) -> tuple[tuple[float, ...], ...]:
         """Give the odds of each intensity in a pulse of so many photons, as probabilities.
 
         By Bayes they are proportional to p e^-x x^n. With uncertain intensities there are
@@ -131,16 +131,10 @@ class Source:
         photons : int
             Photon number n, at least 0.
         """
-        extremes = [
-            self._extremes(intensity, probability, photons)
-            for intensity, probability in zip(self.intensities, self.probabilities, strict=True)
-        ]
-        for corner in dict.fromkeys(itertools.product(*extremes)):
-            total = math.fsum(corner)
-            yield tuple(weight / total for weight in corner)
+        return _intensity_weights(self, photons)
 
-    def _extremes(self, intensity: float, probability: float, photons: int) -> tuple[float, float]:
-        """Least and largest p (x/μ)^n e^(μ - x) over the uncertainty of x."""
+    def extremes(self, intensity: float, probability: float, photons: int) -> tuple[float, float]:
+        """Give least and largest p (x/μ)^n e^(μ - x) over the uncertainty of x."""
         signal = self.intensities[0]
         low = intensity * (1 - self.intensity_uncertainty)
         high = intensity * (1 + self.intensity_uncertainty)
@@ -178,3 +172,14 @@ class Source:
         raise KeyLengthError(
             f"the intensities {self.intensities} are too close to tell single photons apart"
         )
+
+
+@lru_cache(maxsize=4096)
+def _intensity_weights(source: Source, photons: int) -> tuple[tuple[float, ...], ...]:
+    """See `Source.intensity_weights`; an analysis asks for the same hundreds of times."""
+    extremes = [
+        source.extremes(intensity, probability, photons)
+        for intensity, probability in zip(source.intensities, source.probabilities, strict=True)
+    ]
+    corners = dict.fromkeys(itertools.product(*extremes))
+    return tuple(tuple(weight / math.fsum(corner) for weight in corner) for corner in corners)

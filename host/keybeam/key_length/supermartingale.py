@@ -126,6 +126,7 @@ class _Programme:
     limits: Array
 
 
+@lru_cache(maxsize=256)
 def _programme(source: Source, layout: Layout, target: Target, scale: float) -> _Programme:
     places = layout.variables()
     classes = max(places.values()) + 1

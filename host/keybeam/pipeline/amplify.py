@@ -32,7 +32,8 @@ def amplify_blocks(
         parameters.probabilities,
         parameters.failure_probability,
     )
-    analysis.prepare()
+    with meter.preparing():
+        analysis.prepare()
     plan = BlockPlan(parameters.block_packets)
     file = _KeyFile(settings.key)
     packets: list[tuple[Corrected, np.ndarray]] = []

@@ -8,6 +8,7 @@ import numpy as np
 from keybeam.pipeline.ring import Item
 from keybeam.session.messages import SessionParameters
 from keybeam.session.statistics import BlockStatistics, PacketStatistics
+from keybeam.timing import CLICK_DTYPE
 
 __all__ = [
     "CLICK_BATCH",
@@ -38,7 +39,7 @@ class PacketCounts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Clicks(msgspec.Struct, frozen=True, array_like=True):
-    """Header of clicks; the arrays are pulse index (uint64) and detector channel (uint8).
+    """Header of clicks; the array is the bytes of `keybeam.timing.CLICK_DTYPE`.
 
     Attributes
     ----------
@@ -57,7 +58,7 @@ class Sifted(msgspec.Struct, frozen=True, array_like=True):
     counts : PacketCounts
         Counts of the packet.
     counted : list of tuple of int
-        Errors, bits and age of the samples that choose its code; see
+        Errors, bits and age of the samples and packets that choose its code; see
         `keybeam.distillation.reconciliation.Counted`.
     """
 
@@ -114,7 +115,7 @@ def header_of(item: Item, kind: type[Header]) -> Header:
 def item_bytes(parameters: SessionParameters) -> dict[str, int]:
     """Largest size of the items that each stage gives."""
     return {
-        "clicks": 9 * CLICK_BATCH + 128,
+        "clicks": CLICK_DTYPE.itemsize * CLICK_BATCH + 64,
         "sift": 2 * parameters.packet_bits + 128,
         "reconcile": parameters.packet_bits + 64,
     }

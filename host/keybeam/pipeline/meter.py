@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,8 @@ class StageStatistics(msgspec.Struct, frozen=True):
         Seconds at work.
     processor_s : float
         Seconds of processor time in that.
+    preparing_s : float
+        Seconds of processor time of that for what is done once, however long the pass is.
     starved_s, blocked_s : float
         Seconds of waiting for the stage before it, and for the one after it.
     memory_bytes : int
@@ -34,6 +37,7 @@ class StageStatistics(msgspec.Struct, frozen=True):
     given: int = 0
     busy_s: float = 0.0
     processor_s: float = 0.0
+    preparing_s: float = 0.0
     starved_s: float = 0.0
     blocked_s: float = 0.0
     memory_bytes: int = 0
@@ -70,8 +74,15 @@ class Meter:
         self.stage = stage
         self.taken = self.given = 0
         self.blocked_s = 0.0
-        self._inside = self._processor = 0.0
+        self._inside = self._processor = self._preparing = 0.0
         self._above = self._processor_above = 0.0
+
+    @contextmanager
+    def preparing(self) -> Iterator[None]:
+        """Take the time of what is done once, however long the pass is."""
+        processor = time.process_time()
+        yield
+        self._preparing += time.process_time() - processor
 
     def upstream(self, items: Iterator[Item]) -> Iterator[Item]:
         """Give what a stage takes; the time this needs is not the stage's."""
@@ -104,6 +115,7 @@ class Meter:
             given=self.given,
             busy_s=self._inside - self._above,
             processor_s=self._processor - self._processor_above,
+            preparing_s=self._preparing,
             starved_s=self._above,
             blocked_s=self.blocked_s,
             memory_bytes=_largest_memory(),

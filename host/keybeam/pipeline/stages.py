@@ -48,19 +48,23 @@ from keybeam.protocol.numbers import SLOT_PS
 from keybeam.session.click_source import ClickSource
 from keybeam.session.randomness import RandomSource, SeededRandom, SystemRandom, random_mask
 from keybeam.session.statistics import PacketStatistics
-from keybeam.sifting import PacketAssembler, SiftedPacket
+from keybeam.sifting import JoinedPacket
 from keybeam.tags import Capture
-from keybeam.timing import PulseIndexer
+from keybeam.timing import CLICK_DTYPE, PulseIndexer
 
 __all__ = ["find_clicks", "random_source", "reconcile_packets", "sift_clicks"]
 
 _REMEMBERED = 4
-"""Packets before this one whose samples choose its code, as in a session."""
+"""Packets before this one whose errors choose its code, as in a session."""
 
 
 def random_source(settings: PipelineSettings) -> RandomSource:
     """Where the random choices of a run come from."""
     return SystemRandom() if settings.seed is None else SeededRandom(settings.seed, "pipeline")
+
+
+_READ_CHUNKS = 8
+"""Chunks of a capture that are read at once, 4 MiB: less than the processor's cache."""
 
 
 class _Replay:
@@ -80,7 +84,7 @@ class _Replay:
                 # Another capture of the same pass: the time begins anew.
                 if place:
                     yield RecordLoss(None)
-                for packet in capture.packets():
+                for packet in capture.packets(_READ_CHUNKS):
                     if packet.lost is None or packet.lost > 0:
                         yield RecordLoss(packet.lost)
                     if packet.records.size:
@@ -115,33 +119,35 @@ def find_clicks(settings: PipelineSettings, meter: Meter) -> Iterator[Item]:
         for start in range(0, clicks.size, CLICK_BATCH):
             part = clicks[start : start + CLICK_BATCH]
             meter.given += part.size
-            yield pack(
-                Clicks(source.detections - told),
-                np.ascontiguousarray(part["index"]),
-                np.ascontiguousarray(part["channel"]),
-            )
+            yield pack(Clicks(source.detections - told), part.view(np.uint8))
             told = source.detections
 
 
 def sift_clicks(settings: PipelineSettings, meter: Meter, items: Iterator[Item]) -> Iterator[Item]:
     """Compare the clicks with the symbols that were sent; give packets of both ends' bits."""
     parameters, random = settings.parameters, random_source(settings)
-    # Bit 0 of a click's bit is the transmitter's, bit 1 the receiver's; see `sift_joined`.
-    assembler = PacketAssembler(parameters.packet_bits)
     samples: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED + 1)
+    exact: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
     with closing(SymbolRecord(settings.symbols)) as record:
+        sifter = record.sifter(parameters.packet_bits)
         for item in items:
-            index, channel = item.arrays
-            meter.taken += index.size
-            sampled = random_mask(random, "sample", index.size, parameters.sample_fraction)
-            clicks = record.sift(index, channel, sampled)
-            for packet in assembler.feed(clicks):
+            clicks = item.arrays[0].view(CLICK_DTYPE)
+            meter.taken += clicks.size
+            sampled = random_mask(random, "sample", clicks.size, parameters.sample_fraction)
+            for packet in sifter.feed(clicks, sampled):
                 samples.append((packet.sampled_errors, packet.sampled))
-                meter.given += packet.bits.size
-                yield _sifted(packet, samples)
+                meter.given += packet.sent.size
+                yield pack(_sifted(packet, samples, exact), packet.sent, packet.received)
+                # What a session knows of a packet that was corrected. One that could not be would
+                # be missing there.
+                errors = int(np.count_nonzero(packet.sent != packet.received))
+                exact.append((errors, packet.sent.size))
+            record.release()
 
 
-def _sifted(packet: SiftedPacket, samples: deque[tuple[int, int]]) -> Item:
+def _sifted(
+    packet: JoinedPacket, samples: deque[tuple[int, int]], exact: deque[tuple[int, int]]
+) -> Sifted:
     counts = PacketCounts(
         packet.number,
         packet.last_index * SLOT_PS * 1e-12,
@@ -152,8 +158,8 @@ def _sifted(packet: SiftedPacket, samples: deque[tuple[int, int]]) -> Item:
         packet.sampled_errors,
     )
     counted = [(errors, bits, age) for age, (errors, bits) in enumerate(reversed(samples))]
-    sent, received = packet.bits & np.uint8(1), packet.bits >> np.uint8(1)
-    return pack(Sifted(counts, counted), sent, received)
+    counted += [(errors, bits, age) for age, (errors, bits) in enumerate(reversed(exact), 1)]
+    return Sifted(counts, counted)
 
 
 def reconcile_packets(

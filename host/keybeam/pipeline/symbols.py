@@ -18,6 +18,7 @@ where they are, and only those pages that a click needs.
 
 import mmap
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 from keybeam.pipeline.errors import SymbolRecordError
 from keybeam.protocol.link import LookupStatus
 from keybeam.protocol.numbers import FRAME_SLOTS
-from keybeam.sifting import SiftedClicks, sift_joined
+from keybeam.sifting import JoinedSifter
 
 __all__ = ["SymbolRecord", "SymbolRecordWriter"]
 
@@ -158,23 +159,22 @@ class SymbolRecord:
             status[indices < self._first] = LookupStatus.TOO_OLD
             status[indices >= self._last] = LookupStatus.TOO_NEW
             symbols[inside] = self._symbols_at(indices[inside])
-        # The pages are no longer needed, and a whole pass would not fit into memory.
-        self._map.madvise(mmap.MADV_DONTNEED)
+        self.release()
         return status, symbols
 
-    def sift(
-        self, indices: NDArray[np.uint64], channels: NDArray[np.uint8], sampled: NDArray[np.bool_]
-    ) -> SiftedClicks:
-        """Find the clicks that match the symbols; see `keybeam.sifting.sift_joined`.
+    def sifter(self, packet_bits: int) -> JoinedSifter:
+        """Make what sifts clicks by these symbols; call `release` now and then.
 
         Parameters
         ----------
-        indices, channels, sampled : ndarray of uint64, uint8 and bool, shape (n,)
-            Pulse index and detector channel of each click, and whether its bit is revealed.
+        packet_bits : int
+            Sifted bits of a packet.
         """
-        matching = sift_joined(self._bytes, self._first, indices, channels, sampled)
+        return JoinedSifter(self._bytes, self._first, packet_bits)
+
+    def release(self) -> None:
+        """Let go of the pages that were read: a whole pass would not fit into memory."""
         self._map.madvise(mmap.MADV_DONTNEED)
-        return matching
 
     def _symbols_at(self, indices: NDArray[np.uint64]) -> NDArray[np.uint8]:
         places = indices - np.uint64(self._first)
@@ -184,6 +184,7 @@ class SymbolRecord:
         return found
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; a sifter that is still in use keeps it open until it is gone."""
         del self._bytes
-        self._map.close()
+        with suppress(BufferError):
+            self._map.close()

@@ -16,10 +16,13 @@ from keybeam.session.statistics import ClickRates
 from keybeam.tags import CaptureWriter
 from keybeam.timing import (
     CLICK_DTYPE,
+    ClickGate,
+    ClickOrder,
     DecodedChunk,
     PulseIndexer,
     RecordDecoder,
     align,
+    click_order,
     estimate_delay,
     gate,
     joined,
@@ -161,7 +164,11 @@ class ClickSource:
                 f"the receiver at {self._board.name} has sent nothing for {_SILENT_BOARD_S:.0f} s"
             )
         decoded = self._decoder.feed(records)
-        self.detections += decoded.tags.size
+        self.detections += decoded.detections
+        if self._early is None:
+            pending = self._gated(decoded)
+            self._watch(decoded)
+            return joined([self._hold(pending), self._leave()], CLICK_DTYPE)
         clicks = self._aligned(self._indexer.feed(decoded))
         self._watch(decoded)
         if self._end_index is not None:
@@ -223,45 +230,66 @@ class ClickSource:
             clicks = self._calibrate(self._early)
         return joined([self._prepare(clicks), self._resolve(self._held)], CLICK_DTYPE)
 
+    def _leave(self) -> NDArray[np.void]:
+        """Give what is left where the pass is over."""
+        return self._finish(self._held[:0]) if self._over else self._held[:0]
+
+    def _gated(self, decoded: DecodedChunk) -> NDArray[np.void]:
+        """Give the clicks within the gate, behind those that are held; count them."""
+        gate_of = ClickGate(self._delay_ps)
+        if self._end_index is not None:
+            gate_of = gate_of._replace(end=self._end_index)
+        held = self._held
+        pending, parts = self._indexer.feed_gated(decoded, gate_of, room=held.size)
+        pending[: held.size] = held
+        for part in parts:
+            self._over |= part.beyond > 0
+            self._add(part.second, part.placed_in, part.gated_in)
+        return pending
+
+    def _add(self, second: int, *counts: NDArray[np.int64]) -> None:
+        """Add the clicks of some seconds, placed and gated, to the counts."""
+        self.clicks += int(counts[0].sum())
+        self.gated += int(counts[1].sum())
+        for total, new in enumerate(counts):
+            before = self._per_second[total]
+            after = np.zeros(max(before.size, second + new.size if new.size else 0), np.int64)
+            after[: before.size] = before
+            after[second : second + new.size] += new
+            self._per_second[total] = after
+
     def _prepare(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
         """Gate, count, and leave one click a pulse."""
         gated = gate(clicks)
-        self.clicks += clicks.size
-        self.gated += gated.size
-        self._per_second = [
-            _count(counts, part)
-            for counts, part in zip(self._per_second, (clicks, gated), strict=True)
-        ]
-        pending = joined([self._held, gated], CLICK_DTYPE)
-        # Another click of the last pulse may still come.
-        last = pending["index"] == pending["index"].max(initial=0)
-        self._held = pending[last]
-        end = pending.size - self._held.size
-        # Nearly always these are the last ones, and the others need no copy.
-        return self._resolve(pending[:end] if last[end:].all() else pending[~last])
+        self._add(0, _seconds(clicks), _seconds(gated))
+        return self._hold(joined([self._held, gated], CLICK_DTYPE))
 
-    def _resolve(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
-        single = resolve_double_clicks(clicks, self._generator)
+    def _hold(self, pending: NDArray[np.void]) -> NDArray[np.void]:
+        """Hold the clicks of the last pulse, of which another one may still come."""
+        order = click_order(pending)
+        if order is ClickOrder.MIXED:
+            pending = pending[np.argsort(pending["index"], kind="stable")]
+            order = click_order(pending)
+        end = pending.size
+        while end and pending["index"][end - 1] == pending["index"][-1]:
+            end -= 1
+        self._held = pending[end:].copy()
+        return self._resolve(pending[:end], order)
+
+    def _resolve(
+        self, clicks: NDArray[np.void], order: ClickOrder | None = None
+    ) -> NDArray[np.void]:
+        single = resolve_double_clicks(clicks, self._generator, order)
         # A transmitter that restarts counts anew: what is not later can no longer be told apart.
-        later = single["index"].astype(np.int64) > self._last_index
-        single = single if later.all() else single[later]
+        # The indices rise.
+        if single.size and int(single["index"][0]) <= self._last_index:
+            single = single[single["index"].astype(np.int64) > self._last_index]
         if single.size:
             self._last_index = int(single["index"][-1])
         self.resolved += single.size
         return single
 
 
-def _count(counts: NDArray[np.int64], clicks: NDArray[np.void]) -> NDArray[np.int64]:
-    """Add clicks to the counts of their seconds."""
-    if clicks.size == 0:
-        return counts
-    index = clicks["index"]
-    first, last = int(index.min()) // PULSE_RATE_HZ, int(index.max()) // PULSE_RATE_HZ
-    if first == last:  # nearly always, and far faster
-        new = np.zeros(max(counts.size, last + 1), np.int64)
-        new[last] = index.size
-    else:
-        second = (index // np.uint64(PULSE_RATE_HZ)).astype(np.int64)
-        new = np.bincount(second, minlength=counts.size)
-    new[: counts.size] += counts
-    return new
+def _seconds(clicks: NDArray[np.void]) -> NDArray[np.int64]:
+    """Count the clicks of each second."""
+    return np.bincount((clicks["index"] // np.uint64(PULSE_RATE_HZ)).astype(np.int64))

@@ -15,13 +15,15 @@ from keybeam.sifting.coding import (
     unpack_intensities,
 )
 from keybeam.sifting.comparison import Comparison, compare
-from keybeam.sifting.joined import sift_joined
+from keybeam.sifting.joined import JoinedPacket, JoinedSifter
 from keybeam.sifting.packets import PacketAssembler, SiftedClicks, SiftedPacket
 
 __all__ = [
     "ChunkCutter",
     "CodingError",
     "Comparison",
+    "JoinedPacket",
+    "JoinedSifter",
     "PacketAssembler",
     "SiftedClicks",
     "SiftedPacket",
@@ -30,7 +32,6 @@ __all__ = [
     "encode_indices",
     "pack_bits",
     "pack_intensities",
-    "sift_joined",
     "unpack_bits",
     "unpack_intensities",
 ]

@@ -1,4 +1,4 @@
-"""The kernel of sifting in C++; its twin in NumPy is look-up, then `keybeam.sifting.compare`."""
+"""The kernel of sifting in C++; its twin in NumPy is look-up, `compare`, and `PacketAssembler`."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,13 +6,13 @@ from numpy.typing import NDArray
 def sift_clicks(
     pairs: NDArray[np.uint8],
     first: int,
-    invalid: int,
-    index: NDArray[np.uint64],
-    channel: NDArray[np.uint8],
+    signal: int,
+    decoy: int,
+    vacuum: int,
+    clicks: NDArray[np.uint8],
+    stride: int,
     sampled: NDArray[np.uint8],
-    matching_index: NDArray[np.uint64],
-    intensity: NDArray[np.uint8],
-    matching_sampled: NDArray[np.uint8],
-    bits: NDArray[np.uint8],
-    error: NDArray[np.uint8],
+    sent: NDArray[np.uint8],
+    received: NDArray[np.uint8],
+    counts: NDArray[np.uint64],
 ) -> int: ...

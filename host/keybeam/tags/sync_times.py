@@ -13,7 +13,6 @@ from keybeam.tags.capture import Capture, decode_capture
 from keybeam.tags.errors import AnalysisError
 from keybeam.timing import (
     SYNC_DTYPE,
-    TAG_DTYPE,
     ClockEstimator,
     DecodedChunk,
     RefinedSyncs,
@@ -132,7 +131,7 @@ def _scatter(syncs: NDArray[np.void]) -> tuple[float, float]:
     """Scatter of words about the clock of 0.1 s, and the error of a frame's start by it."""
     estimator = ClockEstimator(round(0.1e12 / FRAME_DURATION_PS))
     bound = int(syncs["time"][-1])
-    chunk = DecodedChunk(np.zeros(0, TAG_DTYPE), syncs, np.zeros(0, np.int64), (), bound)
+    chunk = DecodedChunk((), syncs, np.zeros(0, np.int64), (), bound)
     states = [*estimator.feed(chunk), *estimator.finish()]
     if not states:
         return float("nan"), float("nan")

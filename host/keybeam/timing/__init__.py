@@ -2,8 +2,10 @@
 
 from keybeam.timing.clicks import (
     CLICK_DTYPE,
+    ClickOrder,
     DelayEstimate,
     align,
+    click_order,
     estimate_delay,
     gate,
     resolve_double_clicks,
@@ -11,19 +13,23 @@ from keybeam.timing.clicks import (
 from keybeam.timing.clock_state import ClockEstimator, ClockState
 from keybeam.timing.decoding import SYNC_DTYPE, TAG_DTYPE, DecodedChunk, Gap, RecordDecoder
 from keybeam.timing.edge_fit import RefinedSyncs, refine_sync_times
-from keybeam.timing.indexing import IndexingStatistics, PulseIndexer
+from keybeam.timing.indexing import IndexedClicks, IndexingStatistics, PulseIndexer
 from keybeam.timing.joining import joined
+from keybeam.timing.placing import ClickGate
 from keybeam.timing.slot_phase import SlotClockSettings, channel_offset, slot_clock_settings
 
 __all__ = [
     "CLICK_DTYPE",
     "SYNC_DTYPE",
     "TAG_DTYPE",
+    "ClickGate",
+    "ClickOrder",
     "ClockEstimator",
     "ClockState",
     "DecodedChunk",
     "DelayEstimate",
     "Gap",
+    "IndexedClicks",
     "IndexingStatistics",
     "PulseIndexer",
     "RecordDecoder",
@@ -31,6 +37,7 @@ __all__ = [
     "SlotClockSettings",
     "align",
     "channel_offset",
+    "click_order",
     "estimate_delay",
     "gate",
     "joined",

@@ -1,5 +1,6 @@
 """Clicks: detections with a pulse index. Gate, delay calibration, double clicks."""
 
+import enum
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,10 @@ from keybeam.timing import _tags
 
 __all__ = [
     "CLICK_DTYPE",
+    "ClickOrder",
     "DelayEstimate",
     "align",
+    "click_order",
     "estimate_delay",
     "gate",
     "gate_numpy",
@@ -107,8 +110,30 @@ def gate_numpy(
     return inside
 
 
+class ClickOrder(enum.Enum):
+    """How the indices of clicks follow one another."""
+
+    MIXED = 0
+    """Some index is less than the one before."""
+    EQUAL = 1
+    """None is, but some are the same."""
+    RISING = 2
+    """Every index is more than the one before."""
+
+
+def click_order(clicks: NDArray[np.void]) -> ClickOrder:
+    """Find how the indices of clicks follow one another.
+
+    Parameters
+    ----------
+    clicks : ndarray of CLICK_DTYPE
+        Clicks.
+    """
+    return ClickOrder(_tags.order_of(np.ascontiguousarray(clicks).view(np.uint8)))
+
+
 def resolve_double_clicks(
-    clicks: NDArray[np.void], generator: np.random.Generator
+    clicks: NDArray[np.void], generator: np.random.Generator, order: ClickOrder | None = None
 ) -> NDArray[np.void]:
     """Leave at most one click a pulse.
 
@@ -125,18 +150,22 @@ def resolve_double_clicks(
     generator : numpy.random.Generator
         Source of the random bits. They become key bits: seed it from the operating system unless
         the run is a simulation that must repeat.
+    order : ClickOrder
+        How their indices follow one another, where that is known.
 
     Returns
     -------
     ndarray of CLICK_DTYPE
-        In the order of the indices.
+        In the order of the indices; the array itself where no pulse has several clicks.
     """
+    order = order or click_order(clicks)
+    if order is ClickOrder.RISING:
+        return clicks
+    if order is ClickOrder.MIXED:
+        clicks = clicks[np.argsort(clicks["index"], kind="stable")]
     single = np.empty(clicks.size, CLICK_DTYPE)
     octets = np.ascontiguousarray(clicks).view(np.uint8)
     count, doubles = _tags.single_clicks(octets, single.view(np.uint8))
-    if count > clicks.size:
-        ordered = clicks[np.argsort(clicks["index"], kind="stable")]
-        count, doubles = _tags.single_clicks(ordered.view(np.uint8), single.view(np.uint8))
     bits = generator.integers(0, 2, doubles.size, dtype=np.uint8)
     kept = doubles >= 0
     places = doubles[kept]

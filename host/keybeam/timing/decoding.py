@@ -1,6 +1,7 @@
 """Decoding of tag records: times unwrapped, sync words joined with their headers, gaps explicit."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,14 @@ from keybeam.protocol.records import (
     record_channel,
     record_type,
 )
-from keybeam.timing.splitting import TAG_DTYPE, StreamTime, following_time, split_records
+from keybeam.timing.joining import joined
+from keybeam.timing.splitting import (
+    TAG_DTYPE,
+    PackedTags,
+    StreamTime,
+    following_time,
+    scan_records,
+)
 
 __all__ = ["SYNC_DTYPE", "TAG_DTYPE", "DecodedChunk", "Gap", "RecordDecoder"]
 
@@ -76,7 +84,7 @@ class DecodedChunk:
 
     Attributes
     ----------
-    tags : ndarray of TAG_DTYPE
+    packed : tuple of PackedTags
         Detections in the order of the records.
     syncs : ndarray of SYNC_DTYPE
         Sync words whose FRAME record has come, or can no longer come.
@@ -88,11 +96,21 @@ class DecodedChunk:
         No tag, sync word or PPS edge of a later chunk has an earlier time (fine steps).
     """
 
-    tags: NDArray[np.void]
+    packed: tuple[PackedTags, ...]
     syncs: NDArray[np.void]
     pps: NDArray[np.int64]
     gaps: tuple[Gap, ...]
     lower_bound: int
+
+    @cached_property
+    def tags(self) -> NDArray[np.void]:
+        """Detections as an array of TAG_DTYPE, which is made when it is asked for first."""
+        return joined([part.unpacked() for part in self.packed], TAG_DTYPE)
+
+    @property
+    def detections(self) -> int:
+        """Number of detections."""
+        return sum(part.size for part in self.packed)
 
 
 class RecordDecoder:
@@ -154,14 +172,15 @@ class RecordDecoder:
         Parameters
         ----------
         records : ndarray of uint64, shape (n,)
-            Records in the order in which the board sent them.
+            Records in the order in which the board sent them. The detections stay in this array,
+            which must not change any more.
         """
         before = self._stream
-        tags, places, times, first_time, self._stream = split_records(
+        packed, places, times, first_time, self._stream = scan_records(
             records, self._channels, self._stream
         )
         if places.size == 0 and self._link_loss is None and not self._ended:
-            return DecodedChunk(tags, _NO_SYNCS, _NO_TIMES, (), self._lower_bound())
+            return DecodedChunk(packed, _NO_SYNCS, _NO_TIMES, (), self._lower_bound())
         others = records[places]
         types, channels = record_type(others), record_channel(others)
         held = self._sync
@@ -178,7 +197,7 @@ class RecordDecoder:
             self._link_loss = None
         syncs = self._join(types, channels, others, times, breaks, held)
         pps = times[types == _PPS]
-        return DecodedChunk(tags, syncs, pps, tuple(gaps), self._lower_bound())
+        return DecodedChunk(packed, syncs, pps, tuple(gaps), self._lower_bound())
 
     def finish(self) -> DecodedChunk:
         """Give what is still held: a sync word that waits for its FRAME, gaps that are open."""
@@ -188,9 +207,7 @@ class RecordDecoder:
             gaps.append(Gap(None, self._link_loss[0], now, self._link_loss[1]))
         syncs, self._sync = self._sync, _NO_SYNCS
         self._link_loss = None
-        return DecodedChunk(
-            np.empty(0, TAG_DTYPE), syncs, np.empty(0, np.int64), tuple(gaps), self._stream.ordered
-        )
+        return DecodedChunk((), syncs, np.empty(0, np.int64), tuple(gaps), self._stream.ordered)
 
     def _end_gaps(self, time: int) -> list[Gap]:
         """Let the open gaps end at a time: with losses that nobody knows, or as they were told."""

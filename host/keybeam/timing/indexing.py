@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from keybeam.protocol.records import FINE_PS
 from keybeam.timing.clicks import CLICK_DTYPE
 from keybeam.timing.clock import FrameClock
-from keybeam.timing.decoding import TAG_DTYPE, DecodedChunk
-from keybeam.timing.joining import joined
-from keybeam.timing.placing import FrameStarts, place_tags
+from keybeam.timing.decoding import DecodedChunk
+from keybeam.timing.placing import ClickGate, FrameStarts, PlacedTags, place_tags
+from keybeam.timing.splitting import PackedTags, pack_tags
 from keybeam.timing.tracking import FRAME_STEPS, Segment, SyncTracker
 
-__all__ = ["IndexingStatistics", "PulseIndexer"]
+__all__ = ["IndexedClicks", "IndexingStatistics", "PulseIndexer"]
 
 
 @dataclass
@@ -42,6 +42,21 @@ class IndexingStatistics:
     syncs: int = 0
     rejected_syncs: int = 0
     flywheel_syncs: int = 0
+
+
+class IndexedClicks(NamedTuple):
+    """Clicks that have become sure.
+
+    Attributes
+    ----------
+    clicks : ndarray of CLICK_DTYPE
+        The clicks, behind the room that was asked for.
+    placed : tuple of PlacedTags
+        The same in parts, with the counts of each.
+    """
+
+    clicks: NDArray[np.void]
+    placed: tuple[PlacedTags, ...]
 
 
 class PulseIndexer:
@@ -100,8 +115,7 @@ class PulseIndexer:
         self._key_only = key_only
         self._tracker = SyncTracker(hole_frames)
         self._clocks: list[_OpenClock] = []
-        # Parts of the stream, each joined with others once, when its frames have become sure.
-        self._parts: list[_Part] = []
+        self._parts: list[PackedTags] = []
         # A detection this long ago can no longer get an index: its segment is settled, or the
         # sync words around it are too far apart.
         frames = ahead_frames + stride_frames + 5 * hole_frames
@@ -120,27 +134,44 @@ class PulseIndexer:
         ndarray of CLICK_DTYPE
             Clicks in the order of time.
         """
-        self._parts += _parts(chunk.tags)
-        self._tracker.feed(chunk.syncs)
-        self._tracker.expire(chunk.lower_bound)
-        clicks = self._settle()
-        self._drop(chunk.lower_bound - self._patience)
-        return clicks
+        return self._feed(chunk, None, 0).clicks
+
+    def feed_gated(self, chunk: DecodedChunk, gate: ClickGate, room: int = 0) -> IndexedClicks:
+        """Take decoded records and give those of the sure clicks that a gate keeps.
+
+        Parameters
+        ----------
+        chunk : DecodedChunk
+            The next part of the stream.
+        gate : ClickGate
+            Which clicks to keep.
+        room : int
+            Places to leave before the first click, for what the caller puts there.
+        """
+        return self._feed(chunk, gate, room)
 
     def finish(self) -> NDArray[np.void]:
         """Give the clicks that are left at the end of the stream."""
         self._tracker.close()
-        clicks = self._settle()
-        self.statistics.unindexed += sum(part.tags.size for part in self._parts)
+        clicks = self._settle(None, 0).clicks
+        self.statistics.unindexed += sum(part.size for part in self._parts)
         self._parts = []
         return clicks
 
-    def _settle(self) -> NDArray[np.void]:
+    def _feed(self, chunk: DecodedChunk, gate: ClickGate | None, room: int) -> IndexedClicks:
+        self._parts += chunk.packed
+        self._tracker.feed(chunk.syncs)
+        self._tracker.expire(chunk.lower_bound)
+        indexed = self._settle(gate, room)
+        self._drop(chunk.lower_bound - self._patience)
+        return indexed
+
+    def _settle(self, gate: ClickGate | None, room: int) -> IndexedClicks:
         segments = self._tracker.segments
         self._clocks += [
             _OpenClock(segment, self._fit) for segment in segments[len(self._clocks) :]
         ]
-        parts = [self._index(clock) for clock in self._clocks]
+        settled = [self._frames(clock) for clock in self._clocks]
         # Closed segments have given everything; the tracker still extends an open one.
         done = sum(segment.closed for segment in segments)
         del self._clocks[:done], segments[:done]
@@ -148,51 +179,53 @@ class PulseIndexer:
         self.statistics.syncs = self._tracker.accepted
         self.statistics.rejected_syncs = self._tracker.rejected
         self.statistics.flywheel_syncs = self._tracker.flywheel
-        return joined(parts, CLICK_DTYPE)
+        return self._index([frames for frames in settled if frames is not None], gate, room)
 
-    def _index(self, clock: "_OpenClock") -> NDArray[np.void]:
-        """Clicks of the frames of a segment that have become sure."""
+    def _frames(self, clock: "_OpenClock") -> FrameStarts | None:
+        """Frames of a segment that have become sure, if there are any."""
         first, deviations, key = clock.settle()
         if deviations.size < 2:
-            return np.empty(0, CLICK_DTYPE)
+            return None
         segment = clock.segment
-        frames = FrameStarts(
+        return FrameStarts(
             segment.start + first * FRAME_STEPS,
             segment.origin + first,
             deviations,
             key if self._key_only else np.ones(deviations.size, bool),
             self._shift_ps,
         )
-        end = int((frames.starts[-1] - frames.shift_ps) / FINE_PS) + frames.origin + 1
-        here = [place for place, part in enumerate(self._parts) if part.earliest <= end]
-        count = here[-1] + 1 if here else 0
-        placed = place_tags(frames, joined([p.tags for p in self._parts[:count]], TAG_DTYPE))
-        self._parts[:count] = _parts(placed.later)
-        self.statistics.unindexed += placed.before
-        self.statistics.indexed += placed.clicks.size
-        self.statistics.not_key += placed.inside - placed.clicks.size
-        return placed.clicks
+
+    def _index(
+        self, settled: list[FrameStarts], gate: ClickGate | None, room: int
+    ) -> IndexedClicks:
+        """Clicks of sure frames, one after another in one array."""
+        words = sum(part.words.size for part in self._parts) if settled else 0
+        clicks = np.empty(room + words, CLICK_DTYPE)
+        end, placed = room, []
+        for frames in settled:
+            last = int((frames.starts[-1] - frames.shift_ps) / FINE_PS) + frames.origin + 1
+            here = [place for place, part in enumerate(self._parts) if part.earliest <= last]
+            count = here[-1] + 1 if here else 0
+            later = []
+            for part in self._parts[:count]:
+                found = place_tags(frames, part, gate, clicks[end:])
+                end += found.clicks.size
+                placed.append(found)
+                later += [found.later] if found.later.size else []
+            self._parts[:count] = later
+        self.statistics.unindexed += sum(found.before for found in placed)
+        self.statistics.indexed += sum(found.wanted for found in placed)
+        self.statistics.not_key += sum(found.inside - found.wanted for found in placed)
+        return IndexedClicks(clicks[:end], tuple(placed))
 
     def _drop(self, bound: int) -> None:
         """Drop tags before a time."""
         if all(part.earliest >= bound for part in self._parts):
             return
-        kept = [part.tags[part.tags["time"] >= bound] for part in self._parts]
-        before = sum(part.tags.size for part in self._parts)
-        self.statistics.unindexed += before - sum(tags.size for tags in kept)
-        self._parts = [part for tags in kept for part in _parts(tags)]
-
-
-class _Part(NamedTuple):
-    """Tags that wait for their index, at least one, and the earliest of their times."""
-
-    tags: NDArray[np.void]
-    earliest: int
-
-
-def _parts(tags: NDArray[np.void]) -> list[_Part]:
-    """One part, or none where there are no tags."""
-    return [_Part(tags, int(tags["time"].min()))] if tags.size else []
+        before = sum(part.size for part in self._parts)
+        tags = [part.unpacked() for part in self._parts]
+        self._parts = [part for some in tags for part in pack_tags(some[some["time"] >= bound])]
+        self.statistics.unindexed += before - sum(part.size for part in self._parts)
 
 
 class _OpenClock:

@@ -1,6 +1,7 @@
 """Placing of detections in the frames around them, by linear scaling between their starts.
 
-A kernel in C++ does it in one pass; `place_tags_numpy` is its twin.
+A kernel in C++ takes them from their records to gated clicks, 64 at a time wherever they lie in one
+frame; `place_tags_numpy` is its twin.
 """
 
 from typing import NamedTuple
@@ -8,14 +9,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from keybeam.protocol.numbers import FRAME_DURATION_PS, FRAME_SLOTS, SLOT_PS
-from keybeam.protocol.records import FINE_PS
+from keybeam.protocol.numbers import (
+    FRAME_DURATION_PS,
+    FRAME_SLOTS,
+    GATE_PS,
+    PULSE_RATE_HZ,
+    SLOT_PS,
+)
+from keybeam.protocol.records import (
+    CHANNEL_BITS,
+    FINE_PS,
+    TIME_BITS,
+    TIME_MODULO,
+    RecordType,
+    pack_records,
+)
 from keybeam.timing import _tags
-from keybeam.timing.clicks import CLICK_DTYPE
-from keybeam.timing.splitting import TAG_DTYPE
+from keybeam.timing.clicks import CLICK_DTYPE, gate_numpy
+from keybeam.timing.splitting import PackedTags
 from keybeam.timing.tracking import FRAME_STEPS
 
-__all__ = ["FrameStarts", "PlacedTags", "place_tags", "place_tags_numpy"]
+__all__ = ["ClickGate", "FrameStarts", "PlacedTags", "place_tags", "place_tags_numpy"]
 
 
 class FrameStarts(NamedTuple):
@@ -49,59 +63,112 @@ class FrameStarts(NamedTuple):
         return starts
 
 
+class ClickGate(NamedTuple):
+    """Which clicks are kept.
+
+    Attributes
+    ----------
+    delay_ps : float
+        How much later the slot centres are; see `keybeam.timing.align`.
+    width_ps : float
+        Full width of the gate; see `keybeam.timing.gate`.
+    end : int
+        Clicks from this pulse on are past the end, and left out.
+    """
+
+    delay_ps: float
+    width_ps: float = GATE_PS
+    end: int = (1 << 64) - 1
+
+
 class PlacedTags(NamedTuple):
     """What became of tags.
 
     Attributes
     ----------
     clicks : ndarray of CLICK_DTYPE
-        Those in wanted frames.
-    inside, before : int
-        Tags in any of the frames, and before the first of them.
-    later : ndarray of TAG_DTYPE
+        Those in wanted frames; behind a gate, those that it keeps.
+    inside, wanted, before : int
+        Tags in any of the frames, in wanted ones, and before the first of all.
+    later : PackedTags
         Tags from the last start on.
+    beyond : int
+        Clicks past the end of a gate.
+    second : int
+        The second of the pass in which the first of the next two counts are; 0 without a gate.
+    placed_in, gated_in : ndarray of int64
+        In each second, the clicks before the end and those that the gate keeps; empty without a
+        gate.
     """
 
     clicks: NDArray[np.void]
     inside: int
+    wanted: int
     before: int
-    later: NDArray[np.void]
+    later: PackedTags
+    beyond: int
+    second: int
+    placed_in: NDArray[np.int64]
+    gated_in: NDArray[np.int64]
 
 
-def place_tags(frames: FrameStarts, tags: NDArray[np.void]) -> PlacedTags:
-    """Give tags their pulse index.
+def place_tags(
+    frames: FrameStarts,
+    tags: PackedTags,
+    gate: ClickGate | None = None,
+    out: NDArray[np.void] | None = None,
+) -> PlacedTags:
+    """Give tags their pulse index; gate them.
 
     Parameters
     ----------
     frames : FrameStarts
         Frames of which the starts are known.
-    tags : ndarray of TAG_DTYPE
+    tags : PackedTags
         Tags, about in the order of time.
+    gate : ClickGate or None
+        Which of the clicks to keep; None for all, with the phase of their tags.
+    out : ndarray of CLICK_DTYPE, shape (at least the number of words,)
+        Room for the clicks; by default it is made.
     """
-    clicks = np.empty(tags.size, CLICK_DTYPE)
-    later = np.empty(tags.size, TAG_DTYPE)
-    found, inside, before, after = _tags.place_tags(
-        np.ascontiguousarray(tags).view(np.uint8),
-        frames.starts,
-        np.ascontiguousarray(frames.deviations),
-        np.ascontiguousarray(frames.key).view(np.uint8),
-        frames.origin,
-        frames.counter,
-        frames.shift_ps,
-        clicks.view(np.uint8),
-        later.view(np.uint8),
-        FINE_PS,
-        FRAME_STEPS,
-        float(FRAME_DURATION_PS),
-        float(FRAME_SLOTS),
-        float(SLOT_PS),
+    clicks = np.empty(tags.words.size, CLICK_DTYPE) if out is None else out
+    later = np.empty(tags.words.size, np.uint64)
+    limits = gate and (gate.delay_ps, gate.width_ps / 2, gate.end, PULSE_RATE_HZ)
+    found, inside, wanted, before, after, earliest, beyond, second, placed_in, gated_in = (
+        _tags.place_tags(
+            tags.words,
+            tags.base,
+            TIME_BITS,
+            int(RecordType.TAG) << CHANNEL_BITS,
+            tags.channels,
+            frames.starts,
+            np.ascontiguousarray(frames.deviations),
+            np.ascontiguousarray(frames.key).view(np.uint8),
+            frames.origin,
+            frames.counter,
+            frames.shift_ps,
+            limits,
+            clicks.view(np.uint8),
+            later,
+            FINE_PS,
+            FRAME_STEPS,
+            float(FRAME_DURATION_PS),
+            float(FRAME_SLOTS),
+            float(SLOT_PS),
+        )
     )
     # What waits is copied, so that the room for all of them is not kept with it.
-    return PlacedTags(clicks[:found], inside, before, later[:after].copy())
+    kept = PackedTags(later[:after].copy(), tags.base, tags.channels, after, earliest)
+    return PlacedTags(
+        clicks[:found], inside, wanted, before, kept, beyond, second, placed_in, gated_in
+    )
 
 
-def place_tags_numpy(frames: FrameStarts, tags: NDArray[np.void]) -> PlacedTags:
+def place_tags_numpy(
+    frames: FrameStarts, packed: PackedTags, gate: ClickGate | None = None
+) -> PlacedTags:
     """Do the same as `place_tags`, bit for bit, in NumPy."""
+    tags = packed.unpacked()
     starts, deviations = frames.starts, frames.deviations
     times = tags["time"] - frames.origin
     place = np.searchsorted(starts, times * FINE_PS + frames.shift_ps, side="right") - 1
@@ -118,9 +185,30 @@ def place_tags_numpy(frames: FrameStarts, tags: NDArray[np.void]) -> PlacedTags:
     clicks["index"] = counters * np.uint64(FRAME_SLOTS) + slot.astype(np.uint64)
     clicks["channel"] = taken["channel"]
     clicks["phase_ps"] = (scaled - slot - 0.5) * SLOT_PS
+    clicks = clicks[frames.key[frame]]
+    wanted = clicks.size
+    later = tags[(place >= starts.size - 1) & (place >= 0)]
+    words = pack_records(RecordType.TAG, later["channel"], later["time"] % TIME_MODULO)
+    earliest = int(later["time"].min(initial=np.iinfo(np.int64).max))
+    counts, beyond, second = [np.empty(0, np.int64)] * 2, 0, 0
+    if gate is not None:
+        second = max(frames.counter * FRAME_SLOTS - 1, 0) // PULSE_RATE_HZ
+        clicks = gate_numpy(clicks, gate.delay_ps, 4 * SLOT_PS)
+        within = clicks["index"] < gate.end
+        clicks, beyond = clicks[within], int(np.count_nonzero(~within))
+        placed = clicks
+        clicks = gate_numpy(clicks, 0.0, gate.width_ps)
+        counts = [
+            np.bincount((part["index"] // np.uint64(PULSE_RATE_HZ)).astype(np.int64) - second)
+            for part in (placed, clicks)
+        ]
     return PlacedTags(
-        clicks[frames.key[frame]],
+        clicks,
         taken.size,
+        wanted,
         int(np.count_nonzero(place < 0)),
-        tags[(place >= starts.size - 1) & (place >= 0)],
+        PackedTags(words, packed.base, packed.channels, words.size, earliest),
+        beyond,
+        second,
+        *counts,
     )

@@ -1,7 +1,8 @@
 """Splitting of records: detections with unwrapped times, and the few records that are others.
 
-Almost all records of a receiver are detections, so this is where decoding takes its time. A kernel
-in C++ does it in one pass; `split_records_numpy` is its twin.
+Almost all records of a receiver are detections, so this is where decoding takes its time. Two
+kernels in C++ do it in one pass: `split_records` gives detections, `scan_records` leaves them in
+their records, to be decoded where they are placed. `split_records_numpy` is the twin of both.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from keybeam.protocol.records import (
     TIME_MODULO,
     TYPE_SHIFT,
     RecordType,
+    pack_records,
     record_channel,
     record_time,
     record_type,
@@ -23,9 +25,13 @@ from keybeam.timing import _tags
 
 __all__ = [
     "TAG_DTYPE",
+    "PackedTags",
+    "ScannedRecords",
     "SplitRecords",
     "StreamTime",
     "following_time",
+    "pack_tags",
+    "scan_records",
     "split_records",
     "split_records_numpy",
 ]
@@ -100,6 +106,104 @@ class SplitRecords(NamedTuple):
     times: NDArray[np.int64]
     first_time: int
     stream: StreamTime
+
+
+class PackedTags(NamedTuple):
+    """Detections in their records, whose times lie within a quarter of the modulus of one.
+
+    Attributes
+    ----------
+    words : ndarray of uint64
+        Records; those that are no detections of wanted channels are to be left out.
+    base : int
+        An unwrapped time; that of each detection is the one closest to it, in fine steps.
+    channels : int
+        Detections of channels below this number are wanted.
+    size : int
+        Number of detections.
+    earliest : int
+        Earliest of their unwrapped times.
+    """
+
+    words: NDArray[np.uint64]
+    base: int
+    channels: int
+    size: int
+    earliest: int
+
+    def unpacked(self) -> NDArray[np.void]:
+        """Give the detections as an array of TAG_DTYPE."""
+        return split_records(self.words, self.channels, StreamTime(known=True, time=self.base)).tags
+
+
+class ScannedRecords(NamedTuple):
+    """What records hold, with the detections still in them; see `SplitRecords`.
+
+    Attributes
+    ----------
+    tags : tuple of PackedTags
+        Detections of the wanted channels, in the order of the records.
+    places, times, first_time, stream
+        As in `SplitRecords`.
+    """
+
+    tags: tuple[PackedTags, ...]
+    places: NDArray[np.int64]
+    times: NDArray[np.int64]
+    first_time: int
+    stream: StreamTime
+
+
+def scan_records(records: NDArray[np.uint64], channels: int, stream: StreamTime) -> ScannedRecords:
+    """Find all that is in records, and leave the detections where they are.
+
+    Parameters
+    ----------
+    records, channels, stream
+        As `split_records`. What comes out refers to the array, which must not change.
+    """
+    records = np.ascontiguousarray(records, np.uint64)
+    scanned = _tags.scan_records(
+        records,
+        channels,
+        stream.known,
+        stream.restarted,
+        stream.time,
+        stream.ordered,
+        *_LAYOUT,
+    )
+    if scanned is None:  # times so far apart are none of a sound board
+        tags, places, times, first_time, after = split_records(records, channels, stream)
+        return ScannedRecords(pack_tags(tags), places, times, first_time, after)
+    count, earliest, places, times, first_time, known, restarted, time, ordered = scanned
+    after = StreamTime(known, restarted, time, ordered)
+    packed = (PackedTags(records, first_time, channels, count, earliest),) if count else ()
+    return ScannedRecords(packed, places, times, first_time, after)
+
+
+def pack_tags(tags: NDArray[np.void]) -> tuple[PackedTags, ...]:
+    """Put detections into records again.
+
+    Parameters
+    ----------
+    tags : ndarray of TAG_DTYPE
+        Detections with unwrapped times.
+
+    Returns
+    -------
+    tuple of PackedTags
+        Runs of them with times that are close together, one after another.
+    """
+    packed, begin = [], 0
+    while begin < tags.size:
+        base = int(tags["time"][begin])
+        far = np.flatnonzero(np.abs(tags["time"][begin:] - base) >= TIME_MODULO // 8)
+        part = tags[begin : begin + int(far[0])] if far.size else tags[begin:]
+        words = pack_records(RecordType.TAG, part["channel"], part["time"] % TIME_MODULO)
+        channels = int(part["channel"].max()) + 1
+        packed.append(PackedTags(words, base, channels, part.size, int(part["time"].min())))
+        begin += part.size
+    return tuple(packed)
 
 
 def split_records(records: NDArray[np.uint64], channels: int, stream: StreamTime) -> SplitRecords:

@@ -25,6 +25,8 @@ from keybeam.pipeline import (
     stages,
 )
 from keybeam.pipeline.command import pipeline
+from keybeam.pipeline.items import Sifted, header_of
+from keybeam.pipeline.meter import Meter
 from keybeam.protocol.symbols import Intensity, basis_of, bit_of, intensity_of
 from keybeam_sim.recording import RecordedLink
 from keybeam_sim.source import SymbolSource
@@ -236,3 +238,16 @@ def test_a_stage_that_dies_ends_the_run(running, settings):
     assert re.search(r"keybeam: the process of the stage '[\w ]+' ended early\n", error)
     assert psutil.wait_procs(children, timeout=20)[1] == []
     assert list(settings.key.parent.iterdir()) == []
+
+
+def test_codes_are_chosen_by_errors_of_packets_before_and_never_by_those_of_the_packet(settings):
+    meter, before = Meter("sift"), []
+    for item in stages.sift_clicks(settings, meter, stages.find_clicks(settings, meter)):
+        header = header_of(item, Sifted)
+        exact = {(errors, bits, age) for errors, bits, age in header.counted if bits == 100_000}
+        assert exact == {(errors, 100_000, age) for age, errors in enumerate(before[:4], 1)}
+        samples = [count for count in header.counted if count[1] != 100_000]
+        assert samples[0] == (header.counts.sampled_errors, header.counts.sampled, 0)
+        assert [age for _, _, age in samples] == list(range(min(len(before), 4) + 1))
+        before.insert(0, int(np.count_nonzero(item.arrays[0] != item.arrays[1])))
+    assert len(before) >= 5

@@ -8,7 +8,8 @@ from keybeam.pipeline import SymbolRecord, SymbolRecordError, SymbolRecordWriter
 from keybeam.protocol.link import LookupStatus
 from keybeam.protocol.numbers import FRAME_SLOTS
 from keybeam.protocol.symbols import basis_of, bit_of
-from keybeam.sifting import compare, sift_joined
+from keybeam.sifting import PacketAssembler, SiftedClicks, compare
+from keybeam.timing import CLICK_DTYPE
 
 
 @pytest.fixture
@@ -44,24 +45,54 @@ def test_pulses_outside_of_the_record_are_told(path, symbols):
     assert found.tolist() == [0, 0, symbols[0], symbols[-1], 0]
 
 
-def test_sifting_equals_look_up_and_comparison(path, symbols):
+def sifted_by_numpy(record, clicks, sampled, sizes, packet_bits):
+    """Packets of both ends by look-up, comparison and an assembler for each end."""
+    ends, packets = (PacketAssembler(packet_bits), PacketAssembler(packet_bits)), []
+    for part, marks in zip(np.split(clicks, sizes), np.split(sampled, sizes), strict=True):
+        found = compare(*record.look_up(part["index"]), basis_of(part["channel"]))
+        received = bit_of(part["channel"][found.matching])
+        both = [
+            SiftedClicks(
+                part["index"][found.matching],
+                found.intensities,
+                marks[found.matching],
+                bits,
+                found.bits != received,
+            )
+            for bits in (found.bits, received)
+        ]
+        packets += zip(ends[0].feed(both[0]), ends[1].feed(both[1]), strict=True)
+    return packets
+
+
+@pytest.mark.parametrize("packet_bits", [1, 7, 1000, 2_000_000])
+def test_packets_equal_look_up_comparison_and_assembly(path, symbols, packet_bits):
+    """Clicks before and after the record, empty parts, and packets across parts."""
     generator = np.random.default_rng(3)
     first = 7 * FRAME_SLOTS
-    index = np.sort(generator.integers(first - 999, first + symbols.size + 999, 20_000, np.uint64))
-    channel = generator.integers(0, 4, index.size, dtype=np.uint8)
-    sampled = generator.random(index.size) < 0.1
+    clicks = np.zeros(20_000, CLICK_DTYPE)
+    clicks["index"] = np.sort(
+        generator.integers(first - 999, first + symbols.size + 999, clicks.size, np.uint64)
+    )
+    clicks["channel"] = generator.integers(0, 4, clicks.size)
+    sampled = generator.random(clicks.size) < 0.1
+    sizes = [0, 1, 5000, 5000, 19_999]
     with closing(SymbolRecord(path)) as record:
-        found = record.sift(index, channel, sampled)
-        expected = compare(*record.look_up(index), basis_of(channel))
-    matching, received = expected.matching, bit_of(channel[expected.matching])
-    assert 0 < found.size < index.size / 2
-    assert np.array_equal(found.index, index[matching])
-    assert np.array_equal(found.intensity, expected.intensities)
-    assert np.array_equal(found.sampled, sampled[matching])
-    assert np.array_equal(found.bit, expected.bits | received << 1)
-    assert np.array_equal(found.error, expected.bits != received)
-    with pytest.raises(ValueError, match="one channel and one mark"):
-        sift_joined(np.zeros(4, np.uint8), 0, index, channel[1:], sampled)
+        expected = sifted_by_numpy(record, clicks, sampled, sizes, packet_bits)
+        sifter, found = record.sifter(packet_bits), []
+        for part, marks in zip(np.split(clicks, sizes), np.split(sampled, sizes), strict=True):
+            found += sifter.feed(part, marks)
+            record.release()
+        with pytest.raises(ValueError, match="one mark"):
+            next(sifter.feed(clicks, sampled[1:]))
+        del sifter
+    assert len(found) == len(expected) == (0 if packet_bits > 10_000 else len(found))
+    for packet, (sent, received) in zip(found, expected, strict=True):
+        assert np.array_equal(packet.sent, sent.bits)
+        assert np.array_equal(packet.received, received.bits)
+        for name in ("number", "decoy", "vacuum", "decoy_errors", "sampled", "sampled_errors"):
+            assert getattr(packet, name) == getattr(sent, name) == getattr(received, name)
+        assert packet.last_index == sent.last_index
 
 
 def test_more_frames_than_there_is_room_for_leave_nothing(tmp_path, symbols):

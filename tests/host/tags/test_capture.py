@@ -71,6 +71,37 @@ def test_long_captures_come_in_bounded_packets(tmp_path, generator):
     np.testing.assert_array_equal(np.concatenate([packet.records for packet in packets]), records)
 
 
+@pytest.mark.parametrize("compression", [0, 1])
+@pytest.mark.parametrize("count", [65_535, 65_536, 65_537, 200_000])
+def test_many_chunks_are_read_at_once(tmp_path, generator, compression, count):
+    path = tmp_path / "long.h5"
+    records = generator.integers(0, 1 << 64, count, np.uint64)
+    with CaptureWriter(path, compression=compression) as writer:
+        writer.write(records[:1000])
+        writer.write(records[1000:], lost=5)
+    with Capture(path) as capture:
+        packets = list(capture.packets(chunks=2))
+    assert max(packet.records.size for packet in packets) == min(130_072, count - 1000)
+    assert [packet.lost for packet in packets if packet.lost] == [5]
+    np.testing.assert_array_equal(np.concatenate([packet.records for packet in packets]), records)
+
+
+def test_damage_in_uncompressed_records_is_found(tmp_path, generator):
+    """What lies in front of it is given, and its place told."""
+    path = tmp_path / "damaged.h5"
+    records = generator.integers(0, 1 << 64, 200_000, np.uint64)
+    with CaptureWriter(path, compression=0) as writer:
+        writer.write(records)
+    data = path.read_bytes()
+    place = data.index(records[140_000:140_002].tobytes())
+    path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+    given_records = []
+    with Capture(path) as capture, pytest.raises(CaptureCorruptError, match="131072 to 196607"):
+        for packet in capture.packets(chunks=8):
+            given_records.append(packet.records)
+    np.testing.assert_array_equal(np.concatenate(given_records), records[:131_072])
+
+
 def test_other_programs_can_read_it(sound):
     """The layout as the format's table says, by h5py alone."""
     path, _, _ = sound

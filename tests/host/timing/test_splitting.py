@@ -12,7 +12,12 @@ from keybeam.protocol.records import (
     RecordType,
     pack_records,
 )
-from keybeam.timing.splitting import StreamTime, split_records, split_records_numpy
+from keybeam.timing.splitting import (
+    StreamTime,
+    scan_records,
+    split_records,
+    split_records_numpy,
+)
 
 ANY_RECORD = st.integers(0, (1 << 64) - 1)
 # Detections in long runs, as boards send them: only these go the fast way.
@@ -43,7 +48,22 @@ def assert_same(records, channels, stream):
             np.testing.assert_array_equal(ours, theirs)
         else:
             assert ours == theirs
+    assert_same_scanned(scan_records(records, channels, stream), expected)
     return found
+
+
+def assert_same_scanned(scanned, expected):
+    """The detections left in their records, and all else."""
+    tags = [part.unpacked() for part in scanned.tags]
+    joined = np.concatenate([expected.tags[:0], *tags])
+    np.testing.assert_array_equal(joined, expected.tags)
+    for part, some in zip(scanned.tags, tags, strict=True):
+        assert part.size == some.size > 0
+        assert part.earliest == some["time"].min()
+        assert np.abs(some["time"] - part.base).max() < TIME_MODULO // 4
+    np.testing.assert_array_equal(scanned.places, expected.places)
+    np.testing.assert_array_equal(scanned.times, expected.times)
+    assert scanned[3:] == expected[3:]
 
 
 @given(st.lists(ANY_RECORD | TAG, max_size=60), st.integers(1, 64), STREAMS)
