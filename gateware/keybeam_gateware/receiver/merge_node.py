@@ -12,24 +12,9 @@ from .events import MergeItem
 __all__ = ["MergeNode"]
 
 
-HALF_BITS = TIME_BITS // 2
-
-
-def _found_not_later(m: Module, case: Value, one: MergeItem, other: MergeItem) -> Value:
-    """Tell a cycle later that it was the case, and one was not later than the other.
-
-    Times are compared modulo their range, by the sign of their difference. Registers hold what the
-    lower halves borrow and the sign either way, for a carry through a whole time takes too long.
-    """
-    lower = one.time[:HALF_BITS], other.time[:HALF_BITS]
-    upper = one.time[HALF_BITS:], other.time[HALF_BITS:]
-    borrows, unless_borrowed, if_borrowed = Signal(), Signal(), Signal()
-    m.d.sync += [
-        borrows.eq(lower[1] < lower[0]),
-        unless_borrowed.eq(case & ~(upper[1] - upper[0])[len(upper[0]) - 1]),
-        if_borrowed.eq(case & ~(upper[1] + ~upper[0])[len(upper[0]) - 1]),
-    ]
-    return Mux(borrows, if_borrowed, unless_borrowed)
+def _is_not_later(one: MergeItem, other: MergeItem) -> Value:
+    """Compare times modulo their range."""
+    return ~(other.time - one.time)[:TIME_BITS][TIME_BITS - 1]
 
 
 class MergeNode(wiring.Component):
@@ -104,21 +89,29 @@ class MergeNode(wiring.Component):
         with m.If(self.right.ready):
             m.d.sync += [right.eq(self.right.payload), self.right_waits.eq(self.right.valid)]
 
-        # A comparison for each case of what comes; of these at most one is. So little is before
-        # a comparison, and little behind it before the choice.
+        # A register for each case of what comes; of them at most one is set. So little is behind a
+        # comparison, and little before the choice.
         follows = [
             Mux(side.ready, side.payload.follows, waiting.follows)
             for side, waiting in ((self.left, left), (self.right, right))
         ]
         compared = ~(follows[0] | follows[1])
         left_comes, right_comes = self.left.ready, self.right.ready
-        known = Signal()
-        m.d.sync += known.eq(Mux(left_comes | right_comes, follows[0], self.left_first))
-        cases = [
-            (left_comes & ~right_comes, self.left.payload, right),
-            (right_comes & ~left_comes, left, self.right.payload),
-            (left_comes & right_comes, self.left.payload, self.right.payload),
+        first = {name: Signal(name=f"first_{name}") for name in ("left", "right", "both", "known")}
+        m.d.sync += [
+            first["left"].eq(
+                left_comes & ~right_comes & compared & _is_not_later(self.left.payload, right)
+            ),
+            first["right"].eq(
+                right_comes & ~left_comes & compared & _is_not_later(left, self.right.payload)
+            ),
+            first["both"].eq(
+                left_comes
+                & right_comes
+                & compared
+                & _is_not_later(self.left.payload, self.right.payload)
+            ),
+            first["known"].eq(Mux(left_comes | right_comes, follows[0], self.left_first)),
         ]
-        found = [_found_not_later(m, case & compared, *items) for case, *items in cases]
-        m.d.comb += self.left_first.eq(Cat(known, *found).any())
+        m.d.comb += self.left_first.eq(Cat(first.values()).any())
         return m

@@ -127,12 +127,7 @@ def test_a_node_keeps_the_promises_of_its_sides(tmp_path):
 
 
 def test_a_choice_by_the_wrong_comparison_is_caught(tmp_path):
-    faulty = mutated(MODULE, "(left_comes & ~right_comes, self.left", "(left_comes, self.left")
-    assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)
-
-
-def test_a_borrow_that_is_lost_between_the_halves_of_a_time_is_caught(tmp_path):
-    faulty = mutated(MODULE, "Mux(borrows, if_borrowed", "Mux(0, if_borrowed")
+    faulty = mutated(MODULE, "left_comes & ~right_comes & compared", "left_comes & compared")
     assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)
 
 
