@@ -167,12 +167,14 @@ class Board:
     """Frames of a state log in the part; None for the gateware's default."""
     lane_choice: ClassVar[range] = range(FEWEST_LANES, FEWEST_LANES + 1)
     """Lanes that a transmitter may have; it has the fewest if nothing is said."""
+    x1_lanes: ClassVar[bool] = False
+    """Lanes go through x1 cells and logic, for pins on sides that have no x2 cells."""
     lines: ClassVar[int] = 1
     """Delay lines of each detector of a receiver, if nothing is said."""
     slot_rates: ClassVar[Mapping[Role, str]] = dict.fromkeys(Role, DEFAULT_SLOT_RATE)
     """Roles that the board can have, and the slot rate of each if nothing is said."""
     no_role: ClassVar[str] = ""
-    """Why the board can have no role, if so."""
+    """Why the board can have no role, or not both, if so."""
     timing_device: ClassVar[str]
     """The part that is placed and routed, and judged by. It is the board's own but for the
     transceivers' rate, while nextpnr's timing data of the 5G parts are faster than is credible."""

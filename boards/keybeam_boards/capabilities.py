@@ -10,7 +10,7 @@ from keybeam_boards.dram import DRAM_LOG_FRAMES
 from keybeam_boards.options import choices
 from keybeam_boards.platforms import BOARDS
 from keybeam_boards.rates import SLOT_RATES, SlotRate
-from keybeam_boards.rules import EDGE_CLOCK_LIMIT_HZ, IO_RATE_HZ, LAB_MARGIN
+from keybeam_boards.rules import EDGE_CLOCK_LIMIT_HZ, IO_RATE_HZ, LAB_MARGIN, X1_RATE_HZ
 from keybeam_gateware.primitives.pll import plan_pll
 from keybeam_gateware.transmitter import DEFAULT_LOG_FRAMES
 
@@ -130,11 +130,15 @@ def _within(board: Board, role: Role, rate: SlotRate) -> bool:
     """Whether edge clock and buffers are within the data sheet."""
     if rate.edge_clock_hz > EDGE_CLOCK_LIMIT_HZ[board.speed]:
         return False
+    if board.x1_lanes and rate.slot_hz > X1_RATE_HZ:
+        return False
     return all(rate.slot_hz <= IO_RATE_HZ[io_type] for io_type in board.io_types(role))
 
 
 def _on_the_bench(board: Board, rate: SlotRate) -> bool:
     """Whether what is beyond the data sheet is let pass for the lab."""
+    if board.x1_lanes and rate.slot_hz > X1_RATE_HZ:
+        return False
     return rate.edge_clock_hz < EDGE_CLOCK_LIMIT_HZ[board.speed] * LAB_MARGIN
 
 

@@ -33,6 +33,7 @@ _SAMPLED = {
     "FD1S3AX": ("CK", r"D"),
     "FD1S3BX": ("CK", r"D"),  # the asynchronous set and clear are meant
     "FD1S3DX": ("CK", r"D"),
+    "ODDRX1F": ("SCLK", r"D\d"),
     "ODDRX2F": ("SCLK", r"D\d"),
     "DCUA": ("CH0_FF_TXI_CLK", r"CH0_FF_TX_D_\d+"),
     "KEYBEAM_DELAY_REGISTER": ("CLK", r"DI"),
@@ -43,6 +44,7 @@ _GIVEN = {
     "FD1S3AX": "CK",
     "FD1S3BX": "CK",
     "FD1S3DX": "CK",
+    "IDDRX1F": "SCLK",
     "IDDRX2F": "SCLK",
     "KEYBEAM_DELAY_REGISTER": "CLK",
     "KEYBEAM_SHARED_LANE": "CLK",
@@ -59,6 +61,7 @@ _CLOCKLESS = {
     "EHXPLLL": "lock of a PLL",
     "DCUA": "lock of a SERDES",
     "CLKDIVF": "clock",
+    "DCCA": "clock",
     "ECLKSYNCB": "clock",
 }
 """Cells whose outputs belong to no clock of the logic."""
@@ -72,7 +75,9 @@ with the inputs that they synchronise themselves."""
 _CLOCKS = {
     "IB": "reference",
     "CLKDIVF": "sync",
+    "DCCA": "sync",
     "ECLKSYNCB": "eclk",
+    "EHXPLLL": "eclk",
     "LUT4": "ring oscillator",
     "keybeam_dram": "dram",
 }
@@ -124,6 +129,29 @@ REASONED = (
         "sync",
         "a line that stands still",
         "the line that was read does not change when its turn, which is synchronised, is seen",
+    ),
+    ReasonedCrossing(
+        r"word_phase",
+        ("sync",),
+        "eclk",
+        "falling edge of a clock of one loop",
+        "both clocks come from one loop, and the edge is half a period of eclk from any of sync; "
+        "a rule limits the path",
+    ),
+    ReasonedCrossing(
+        r"\w+_N\.gear",
+        ("sync",),
+        "eclk",
+        "word taken in its middle",
+        "both clocks come from one loop, and a word is taken a whole period of eclk after it "
+        "changed; a rule limits the path",
+    ),
+    ReasonedCrossing(
+        r"\w+_N\.gear",
+        ("eclk",),
+        "sync",
+        "word taken in its middle",
+        "as above, the other way",
     ),
 )
 """Crossings that are safe without a synchroniser of Amaranth's."""

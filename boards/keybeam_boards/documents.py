@@ -66,8 +66,9 @@ def board_page(name: str) -> str:
         + (f", speed grade −{able.speed}" if able.speed else "")
         + f"; link to the host: {', '.join(able.links)}; SERDES lane: {able.serdes or 'none'}.",
     ]
-    if not able.roles:
-        lines += ["", f"It can be no terminal: {able.no_role}."]
+    missing = [role.name.lower() for role in Role if role not in board.roles]
+    if missing:
+        lines += ["", f"It can be no {' and no '.join(missing)}: {able.no_role}."]
     lines += [f"\n* {note[0].upper()}{note[1:]}." for note in able.notes]
     for role in board.roles:
         lines += _role_section(board, name, role)

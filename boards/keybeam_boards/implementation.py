@@ -35,13 +35,22 @@ from keybeam_boards.netlist import (
 from keybeam_boards.output_registers import absorb_output_registers
 from keybeam_boards.pads import PACKAGES, Place, last_column
 from keybeam_boards.rates import BITS_PER_EDGE_CYCLE
-from keybeam_boards.reports import ClockResult, clocks, places, utilisation, worst_paths
+from keybeam_boards.reports import (
+    ClockResult,
+    WorstPath,
+    clocks,
+    places,
+    utilisation,
+    worst_paths,
+)
 from keybeam_boards.rules import (
     Violation,
     clock_violations,
+    gear_violations,
     lane_violations,
     line_span_violations,
     serial_violations,
+    x1_lane_violations,
 )
 from keybeam_boards.toolchain import Progress, Step, run_step
 from keybeam_boards.tops import Top
@@ -230,7 +239,7 @@ def _place(design: _Design, seed: int, progress: Progress) -> _Placement:
         routed = json.loads((design.folder / f"{stem}.routed.json").read_text())
         displaced = delay_line_violations(routed, design.asked)
         lines = delay_line_results(routed, design.asked, displaced)
-    found = _limits(design, pads)
+    found = _limits(design, pads, worst_paths(report))
     # What a part on the bench may do is let pass if that was asked for.
     passed = [one.sentence for one in found if design.lab_only and one.lab_only]
     broken = [_advised(one) for one in found if not (design.lab_only and one.lab_only)]
@@ -244,13 +253,24 @@ def _place(design: _Design, seed: int, progress: Progress) -> _Placement:
     )
 
 
-def _limits(design: _Design, pads: Mapping[str, Place]) -> list[Violation]:
+def _limits(
+    design: _Design, pads: Mapping[str, Place], paths: Sequence[WorstPath]
+) -> list[Violation]:
     """Check all limits that nextpnr does not."""
     top, platform = design.top, design.platform
-    line_hz = top.plan[-1].output_hz * BITS_PER_EDGE_CYCLE
+    edge_clock_hz = top.plan[-1].output_hz
+    line_hz = edge_clock_hz * BITS_PER_EDGE_CYCLE
+    if top.x1_lanes:
+        of_lanes = [
+            *x1_lane_violations(top.lanes, pads, line_hz),
+            *gear_violations(paths, edge_clock_hz),
+        ]
+    else:
+        last = last_column(platform.timing_device)
+        of_lanes = lane_violations(top.lanes, pads, last, line_hz)
     return [
         *clock_violations(top.plan, platform.speed),
-        *lane_violations(top.lanes, pads, last_column(platform.timing_device), line_hz),
+        *of_lanes,
         *serial_violations(top.serial_outputs, platform.timing_device),
         *line_span_violations(bool(design.asked), platform.speed, top.clocks["sync"]),
     ]

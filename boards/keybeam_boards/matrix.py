@@ -6,7 +6,7 @@ whatever has been built.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from keybeam_boards.board import Board
 from keybeam_boards.platforms import BOARDS
 from keybeam_boards.toolchain import Progress
 
-__all__ = ["Row", "build_matrix", "matrix_rows", "matrix_table"]
+__all__ = ["Row", "build_matrix", "kept_lines", "matrix_rows", "matrix_table"]
 
 _CELLS = {"LUT": "TRELLIS_COMB", "flip-flops": "TRELLIS_FF", "block RAM": "DP16KD"}
 
@@ -81,6 +81,7 @@ def build_matrix(
     progress: Progress,
     built: Callable[[], None],
     boards: Mapping[str, type[Board]] = BOARDS,
+    roles: Iterable[Role] = Role,
 ) -> None:
     """Build every board in every role that is not built at this revision.
 
@@ -96,10 +97,13 @@ def build_matrix(
         Called after each build.
     boards : mapping of str to type of Board
         The boards.
+    roles : iterable of Role
+        The roles.
     """
     folder.mkdir(parents=True, exist_ok=True)
     revision = build_revision()
-    rows = list(matrix_rows(folder, boards))
+    wanted = {role.name.lower() for role in roles}
+    rows = [row for row in matrix_rows(folder, boards) if row.role in wanted]
     for number, row in enumerate(rows, start=1):
         place = f"{number} of {len(rows)}: {row.role} for {row.board}"
         # Of files that were never committed, nobody knows whether they are the same.
@@ -118,13 +122,36 @@ def build_matrix(
         built()
 
 
-def matrix_table(rows: Sequence[Row]) -> str:
+def kept_lines(page: str) -> dict[tuple[str, str], str]:
+    """Read the lines of a table of builds, so that what is not here does not vanish from it.
+
+    Parameters
+    ----------
+    page : str
+        A page as `matrix_table` writes it.
+
+    Returns
+    -------
+    dict of tuple of str to str
+        By board and role.
+    """
+    found = {}
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) > 3 and cells[1] in BOARDS:
+            found[cells[1], cells[2]] = line
+    return found
+
+
+def matrix_table(rows: Sequence[Row], kept: Mapping[tuple[str, str], str] | None = None) -> str:
     """Tabulate what has been built.
 
     Parameters
     ----------
     rows : sequence of Row
         What is known.
+    kept : mapping of tuple of str to str, optional
+        Lines by board and role for what was not built here, as `kept_lines` gives them.
 
     Returns
     -------
@@ -142,7 +169,11 @@ def matrix_table(rows: Sequence[Row]) -> str:
         "| " + " | ".join(heads) + " |",
         "|" + "---|" * len(heads),
     ]
-    return "\n".join([*lines, *(f"| {' | '.join(_cells(row))} |" for row in rows)]) + "\n"
+    for row in rows:
+        line = f"| {' | '.join(_cells(row))} |"
+        known = row.report is not None or row.failure is not None
+        lines.append(line if known else (kept or {}).get((row.board, row.role), line))
+    return "\n".join(lines) + "\n"
 
 
 def _cells(row: Row) -> list[str]:

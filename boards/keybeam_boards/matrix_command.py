@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from keybeam.protocol.identity import Role
 from keybeam_boards.files import publish
-from keybeam_boards.matrix import build_matrix, matrix_rows, matrix_table
+from keybeam_boards.matrix import build_matrix, kept_lines, matrix_rows, matrix_table
 from keybeam_boards.platforms import BOARDS
 
 __all__ = ["bitstreams"]
@@ -41,7 +42,14 @@ __all__ = ["bitstreams"]
     "--write-docs",
     "document",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the table to this file, after each build.",
+    help="Write the table to this file, after each build; its rows of what is not in --out stay.",
+)
+@click.option(
+    "--role",
+    "roles",
+    type=click.Choice([role.name.lower() for role in Role]),
+    multiple=True,
+    help="Build this role only.",
 )
 @click.option("--table-only", is_flag=True, help="Build nothing: tabulate what has been built.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -50,6 +58,7 @@ def bitstreams(
     names: tuple[str, ...],
     seeds: int,
     document: Path | None,
+    roles: tuple[str, ...],
     table_only: bool,
     as_json: bool,
 ) -> None:
@@ -61,12 +70,14 @@ def bitstreams(
     \b
     Example:
         keybeam bitstreams --out out/bitstreams --write-docs docs/boards/bitstreams.md
+        keybeam bitstreams --board ulx3s --role transmitter --seeds 4
     """
     console = Console(stderr=True)
 
     def write() -> None:
         if document is not None:
-            publish(document, matrix_table(list(matrix_rows(folder))))
+            kept = kept_lines(document.read_text("utf-8")) if document.is_file() else {}
+            publish(document, matrix_table(list(matrix_rows(folder)), kept))
 
     write()
     if not table_only:
@@ -78,7 +89,12 @@ def bitstreams(
                 console.print(line, highlight=False)
 
             build_matrix(
-                folder, seeds=range(1, seeds + 1), progress=progress, built=write, boards=chosen
+                folder,
+                seeds=range(1, seeds + 1),
+                progress=progress,
+                built=write,
+                boards=chosen,
+                roles=[Role[name.upper()] for name in roles] or Role,
             )
     rows = list(matrix_rows(folder))
     click.echo(json.dumps(list(map(asdict, rows)), indent=1) if as_json else matrix_table(rows))

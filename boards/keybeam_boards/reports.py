@@ -23,6 +23,7 @@ __all__ = [
 # its path, or that of the pad's cell.
 CLOCK_NETS = {
     "dram": re.compile(r"(.*\.)?(dram|sys)_clk"),
+    "eclk": re.compile(r"(.*\.)?eclk_clk"),
     "reference": re.compile(r"(.*\.)?reference(_clk|_pad\..*)?"),
     # Last, since a core may call any clock just that.
     "sync": re.compile(r"(.*\.)?clk"),

@@ -12,20 +12,25 @@ from fractions import Fraction
 from keybeam.protocol.tagger import DELAY_LINE_SLICES
 from keybeam.tagger.line_model import LINE_TIMINGS
 from keybeam_boards.pads import Place
+from keybeam_boards.reports import WorstPath
 from keybeam_boards.tops import Lane, SerialOutput
 from keybeam_gateware.primitives.pll import ECP5_PLL, PllStage
 
 __all__ = [
     "EDGE_CLOCK_LIMIT_HZ",
+    "GEAR_MARGIN_NS",
     "IO_RATE_HZ",
     "LAB_MARGIN",
     "SERIAL_RATE_HZ",
     "SERIAL_REFERENCE_HZ",
+    "X1_RATE_HZ",
     "Violation",
     "clock_violations",
+    "gear_violations",
     "lane_violations",
     "line_span_violations",
     "serial_violations",
+    "x1_lane_violations",
 ]
 
 EDGE_CLOCK_LIMIT_HZ = {"8": 400_000_000, "7": 350_000_000, "6": 312_000_000}
@@ -33,6 +38,12 @@ EDGE_CLOCK_LIMIT_HZ = {"8": 400_000_000, "7": 350_000_000, "6": 312_000_000}
 
 IO_RATE_HZ = {"LVDS": 800_000_000, "LVCMOS33": 400_000_000, "LVCMOS25": 400_000_000}
 """Most bits a second of a buffer: twice the 400 and 200 MHz that it can be toggled with."""
+
+X1_RATE_HZ = 500_000_000
+"""Most bits a second of the x1 cells, of all speed grades (FPGA-DS-02012, generic DDRX1)."""
+
+GEAR_MARGIN_NS = 1.0
+"""What two clocks of one loop may be apart where they arrive, generously; nextpnr does not say."""
 
 LAB_MARGIN = Fraction(101, 100)
 """How far beyond its limit the edge clock may be for a part on the bench."""
@@ -120,19 +131,9 @@ def lane_violations(
     found: list[Violation] = []
     sides: dict[str, Lane] = {}
     for lane in lanes:
-        where = f"lane {lane.name} at {lane.pins}"
-        fastest = IO_RATE_HZ.get(lane.io_type, 0)
-        if line_hz > fastest:
-            found.append(
-                Violation(
-                    f"{where} uses {lane.io_type}, too slow for {float(line_hz) / 1e6:g} Mb/s: it "
-                    f"does {fastest / 1e6:g} Mb/s (FPGA-DS-02012, maximum I/O buffer speed)",
-                    lab_only=bool(fastest),
-                )
-            )
-        place = places.get(lane.pad_cell)
+        where, place = _where(lane), places.get(lane.pad_cell)
+        found += _buffer_violations(lane, place, line_hz)
         if place is None:
-            found.append(Violation(f"{where} has no pad"))
             continue
         side = {0: "left", last_column: "right"}.get(place.column)
         if side is None:
@@ -144,13 +145,6 @@ def lane_violations(
             )
         else:
             sides.setdefault(side, lane)
-        if lane.output and lane.io_type == "LVDS" and place.letter != "A":
-            found.append(
-                Violation(
-                    f"{where} drives LVDS from pad {place.letter}, and only pads A can "
-                    "(FPGA-TN-02032, true LVDS)"
-                )
-            )
         if not lane.output and place.letter not in "AC":
             found.append(
                 Violation(
@@ -167,6 +161,95 @@ def lane_violations(
             )
         )
     return found
+
+
+def x1_lane_violations(
+    lanes: Iterable[Lane], places: Mapping[str, Place], line_hz: Fraction | int
+) -> list[Violation]:
+    """Check the pads of lanes that go through x1 cells, which are on every side of the part.
+
+    Parameters
+    ----------
+    lanes : iterable of Lane
+        The lanes.
+    places : mapping of str to Place
+        Where the pads' cells were put.
+    line_hz : Fraction or int
+        Bits a second of each lane.
+
+    Returns
+    -------
+    list of Violation
+    """
+    found: list[Violation] = []
+    for lane in lanes:
+        found += _buffer_violations(lane, places.get(lane.pad_cell), line_hz)
+        if line_hz > X1_RATE_HZ:
+            found.append(
+                Violation(
+                    f"{_where(lane)} goes through an x1 cell, too slow for "
+                    f"{float(line_hz) / 1e6:g} Mb/s: it does {X1_RATE_HZ / 1e6:g} Mb/s "
+                    "(FPGA-DS-02012, generic DDRX1)"
+                )
+            )
+    return found
+
+
+def _where(lane: Lane) -> str:
+    return f"lane {lane.name} at {lane.pins}"
+
+
+def _buffer_violations(
+    lane: Lane, place: Place | None, line_hz: Fraction | int
+) -> Iterable[Violation]:
+    """Check what holds for a lane's buffer on any side of the part."""
+    where, fastest = _where(lane), IO_RATE_HZ.get(lane.io_type, 0)
+    if line_hz > fastest:
+        yield Violation(
+            f"{where} uses {lane.io_type}, too slow for {float(line_hz) / 1e6:g} Mb/s: it "
+            f"does {fastest / 1e6:g} Mb/s (FPGA-DS-02012, maximum I/O buffer speed)",
+            lab_only=bool(fastest),
+        )
+    if place is None:
+        yield Violation(f"{where} has no pad")
+    elif lane.output and lane.io_type == "LVDS" and place.letter != "A":
+        yield Violation(
+            f"{where} drives LVDS from pad {place.letter}, and only pads A can "
+            "(FPGA-TN-02032, true LVDS)"
+        )
+
+
+def gear_violations(paths: Iterable[WorstPath], edge_clock_hz: Fraction) -> list[Violation]:
+    """Check the paths between the two clocks of x1 lanes, which nextpnr reports but does not limit.
+
+    Words are taken a period of the edge clock after they changed; what tells the middle of a
+    word, half a period after.
+
+    Parameters
+    ----------
+    paths : iterable of WorstPath
+        The slowest path between every two clocks.
+    edge_clock_hz : Fraction
+        Frequency of the edge clock.
+
+    Returns
+    -------
+    list of Violation
+    """
+    period_ns = float(10**9 / edge_clock_hz)
+    room_ns = {
+        ("posedge sync", "posedge eclk"): period_ns - GEAR_MARGIN_NS,
+        ("posedge eclk", "posedge sync"): period_ns - GEAR_MARGIN_NS,
+        ("posedge sync", "negedge eclk"): period_ns / 2 - GEAR_MARGIN_NS,
+    }
+    return [
+        Violation(
+            f"the path from {path.source} to {path.destination} takes {path.delay_ns:.2f} ns of "
+            f"{room_ns[path.source, path.destination]:.2f} ns (keybeam_boards.rules)"
+        )
+        for path in paths
+        if path.delay_ns > room_ns.get((path.source, path.destination), float("inf"))
+    ]
 
 
 def line_span_violations(has_lines: bool, speed: str, fabric_hz: Fraction) -> list[Violation]:

@@ -106,6 +106,8 @@ class Top(Elaboratable):
         Lanes that were connected; complete after elaboration.
     serial_outputs : list of SerialOutput
         SERDES lines that were connected; complete after elaboration.
+    x1_lanes : bool
+        Lanes go through x1 cells, whose edge clock is one of the logic's.
     has_rings : bool
         There are ring oscillators: loops of logic that are meant.
     """
@@ -127,6 +129,9 @@ class Top(Elaboratable):
         except ValueError as error:
             raise RuleError(f"{self._reference} of {platform.title}: {error}") from error
         self.clocks = {"sync": rate.fabric_clock_hz, "reference": reference_hz}
+        self.x1_lanes = platform.x1_lanes
+        if self.x1_lanes:
+            self.clocks["eclk"] = rate.edge_clock_hz
         self.lanes: list[Lane] = []
         self.serial_outputs: list[SerialOutput] = []
 
@@ -148,7 +153,10 @@ class Top(Elaboratable):
     def _add_clocks(self, m, platform):
         m.domains.sync = ClockDomain("sync", reset_less=True)
         m.domains.eclk = ClockDomain("eclk")
-        m.submodules.clocks = clocks = ecp5.Clocks(self.plan)
+        kind = ecp5.X1Clocks if self.x1_lanes else ecp5.Clocks
+        m.submodules.clocks = clocks = kind(self.plan)
+        if self.x1_lanes:
+            m.submodules.word_phase = self._phase = ecp5.WordPhase()
         reference = platform.request(self._reference, dir="-")
         if self._rate.external_hz is not None:
             platform.add_clock_constraint(reference.io, self._rate.external_hz)
@@ -178,9 +186,16 @@ class Top(Elaboratable):
         """Serialise a word of every cycle onto a lane, with a delay of its own if one is given."""
         name, port = self._request(platform, resource, number, output=True)
         m.submodules[f"{name}_pad"] = buffer = io.Buffer("o", port)
-        m.submodules[name] = lane = ecp5.LaneSerialiser(delayed=fine_delay is not None)
+        # The sides that need x1 cells have no delay cells.
+        delayed = fine_delay is not None and not self.x1_lanes
+        if self.x1_lanes:
+            lane = ecp5.X1LaneSerialiser()
+            m.d.comb += lane.middle.eq(self._phase.middle)
+        else:
+            lane = ecp5.LaneSerialiser(delayed=delayed)
+        m.submodules[name] = lane
         m.d.comb += [lane.word.eq(word), buffer.o.eq(lane.line)]
-        if fine_delay is not None:
+        if delayed:
             m.d.comb += lane.fine_delay.eq(fine_delay)
 
     def _receive(
@@ -198,9 +213,12 @@ class Top(Elaboratable):
         """
         name, port = self._request(platform, resource, number, output=False)
         m.submodules[f"{name}_pad"] = buffer = io.Buffer("i", port)
-        m.submodules[name] = lane = ecp5.LaneDeserialiser(
-            place=place if level is not None else None
-        )
+        if self.x1_lanes:
+            lane = ecp5.X1LaneDeserialiser()
+            m.d.comb += lane.middle.eq(self._phase.middle)
+        else:
+            lane = ecp5.LaneDeserialiser(place=place if level is not None else None)
+        m.submodules[name] = lane
         m.d.comb += lane.line.eq(buffer.i)
         if level is not None:
             m.d.comb += level.eq(buffer.i)

@@ -34,7 +34,12 @@ def test_every_board_is_listed_with_what_it_can_do(listed):
     assert reference["roles"]["transmitter"]["lanes"] == [5, 6, 7, 8]
     assert reference["roles"]["transmitter"]["options"] == {"lanes": [5, 6, 7, 8]}
     assert reference["serdes"] == "serdes_0"
-    assert listed["versa_ecp5_5g"]["roles"] == {}
+    assert listed["icebreaker"]["roles"] == {}
+    assert listed["versa_ecp5_5g"]["roles"].keys() == {"transmitter"}
+    # Its x1 cells and single-ended buffers do no more.
+    slots = listed["versa_ecp5_5g"]["roles"]["transmitter"]
+    assert slots["in_specification"] == ["312.5", "400"]
+    assert slots["lab_only"] == []
     assert listed["versa_ecp5_5g"]["links"] == ["UART", "PCIe x1"]
 
 
@@ -103,7 +108,9 @@ def test_pages_are_written_for_every_board(tmp_path):
     page = (tmp_path / "ulx3s.md").read_text()
     assert "those of 625 MHz are not, and are for the lab only" in page
     assert "| lane 1 | out | J1, J2: GP above (+), GN below (−) | 14- | U17 | LVCMOS33 |" in page
-    assert "It can be no terminal" in (tmp_path / "versa_ecp5_5g.md").read_text()
+    assert "It can be no receiver: no pin" in (tmp_path / "versa_ecp5_5g.md").read_text()
+    neither = (tmp_path / "icebreaker.md").read_text()
+    assert "It can be no transmitter and no receiver: " in neither
 
 
 def test_the_pages_of_the_documentation_are_those(tmp_path):

@@ -75,9 +75,9 @@ class SmallTerminal(wiring.Component):
         return m
 
 
-def build_at(revision, out, *options):
+def build_at(revision, out, *options, board=BOARD):
     """What the command says and writes for the small terminal."""
-    arguments = ["--board", BOARD, "--role", "transmitter", "--out", str(out), "--json", *options]
+    arguments = ["--board", board, "--role", "transmitter", "--out", str(out), "--json", *options]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tops, "Transmitter", SmallTerminal)
         patch.setattr(bitstream, "build_revision", lambda: revision)
@@ -154,6 +154,24 @@ def test_all_lanes_use_the_lane_cells_of_one_side(built):
     # One for each of the two banks of the left side.
     assert report["utilisation"]["TRELLIS_ECLKBUF"]["used"] == 2
     assert report["utilisation"]["DCUA"]["used"] == 1
+
+
+def test_lanes_at_the_top_of_the_part_go_through_x1_cells(tmp_path):
+    report, _, _ = build_at(REVISION, tmp_path, board="versa_ecp5_5g")
+    assert report["violations"] == []
+    # 5 lanes, marker, downlink, clock of the chips; 8 lanes of the chips, uplink, pulse per
+    # second; the small terminal makes nothing of one chip lane of its own.
+    assert report["utilisation"]["SIOLOGIC"]["used"] >= 15
+    assert "IOLOGIC" not in report["utilisation"]
+    required = {name: clock["required_mhz"] for name, clock in report["clocks"].items()}
+    assert required == {"sync": 78.125, "eclk": 156.25, "reference": 100.0}
+    # The rule has paths to look at: nextpnr tells those between the clocks by these names.
+    pairs = {(path["source"], path["destination"]) for path in report["worst_paths"]}
+    assert {
+        ("posedge sync", "posedge eclk"),
+        ("posedge eclk", "posedge sync"),
+        ("posedge sync", "negedge eclk"),
+    } <= pairs
 
 
 def test_every_crossing_is_reported_with_its_primitive(built):

@@ -55,6 +55,27 @@ def test_crossings_are_the_reviewed_ones(role, expected):
     assert crossing_violations(found) == []
 
 
+OF_X1_LANES = {
+    ("word_phase", "sync", "eclk", "falling edge of a clock of one loop"),
+    *(
+        (f"{name}_N.gear", "sync", "eclk", "word taken in its middle")
+        for name in ("lane", "marker", "downlink", "random_clock")
+    ),
+    *(
+        (f"{name}_N.gear", "eclk", "sync", "word taken in its middle")
+        for name in ("random_a", "random_b", "uplink", "pps")
+    ),
+}
+
+
+def test_crossings_of_x1_lanes_are_the_reviewed_ones():
+    platform = BOARDS["versa_ecp5_5g"]()
+    found = find_crossings(platform, make_top(platform, Role.TRANSMITTER, 0, "312.5"))
+    rings = {one for one in OF_THE_TRANSMITTER if one[1] == "ring oscillator"}
+    assert set(found) == OF_ALL | rings | OF_X1_LANES
+    assert crossing_violations(found) == []
+
+
 class Silent(wiring.Component):
     """A terminal that does nothing."""
 

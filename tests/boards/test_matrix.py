@@ -90,6 +90,22 @@ def test_what_was_not_built_is_said_and_has_no_figures(builds, tmp_path):
     assert text.count("| – | – | – | – | – | not built |") == ROWS
 
 
+def test_rows_of_what_was_built_elsewhere_stay_in_the_document(builds, tmp_path):
+    table, out = tmp_path / "bitstreams.md", tmp_path / "out"
+    run("--out", str(out), "--board", "ulx3s", "--role", "transmitter", "--write-docs", str(table))
+    assert builds == [("ulx3s", "transmitter")]
+    first = table.read_text()
+    elsewhere = tmp_path / "elsewhere"
+    run("--out", str(elsewhere), "--table-only", "--write-docs", str(table))
+    assert table.read_text() == first
+    assert first.count("| not built |") == ROWS - 1
+    # What is built here takes the place of the row.
+    run("--out", str(elsewhere), "--board", "ulx3s", "--seeds", "2", "--write-docs", str(table))
+    second = table.read_text()
+    assert second.count("| not built |") == ROWS - 2
+    assert second.count("failed: no way / through") == 1
+
+
 @pytest.mark.parametrize(
     ("change", "result"),
     [

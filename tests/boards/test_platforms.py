@@ -8,7 +8,7 @@ from keybeam_boards.board import RECEIVER_RESOURCES, TRANSMITTER_RESOURCES
 from keybeam_boards.pads import balls, last_column, places_of_balls, receiver_inputs
 from keybeam_boards.platforms import BOARDS
 from keybeam_boards.rates import SLOT_RATES
-from keybeam_boards.rules import EDGE_CLOCK_LIMIT_HZ, IO_RATE_HZ
+from keybeam_boards.rules import EDGE_CLOCK_LIMIT_HZ, IO_RATE_HZ, X1_RATE_HZ
 
 ROLES = [(name, role) for name, board in BOARDS.items() for role in board.slot_rates]
 RESOURCES = {
@@ -39,12 +39,15 @@ def test_lanes_are_on_one_side_and_fast_enough_and_no_pin_is_used_twice(board, r
         assert slot_hz <= IO_RATE_HZ[io_type(platform, name)]
         outward = role is Role.TRANSMITTER and TRANSMITTER_RESOURCES[name] == "o"
         # No other pad has the whole cell that samples (Project Trellis).
-        assert outward or pads[0].letter in "AC"
+        assert platform.x1_lanes or outward or pads[0].letter in "AC"
         if io_type(platform, name) == "LVDS":
             true, complement = pads
             assert (true.row, true.column) == (complement.row, complement.column)
             assert true.letter + complement.letter in (("AB",) if outward else ("AB", "CD"))
-    assert sides in ({0}, {last_column(platform.device)})
+    if platform.x1_lanes:
+        assert slot_hz <= X1_RATE_HZ
+    else:
+        assert sides in ({0}, {last_column(platform.device)})
     assert len(set(seen)) == len(seen)
     assert slot_hz / 2 <= EDGE_CLOCK_LIMIT_HZ[platform.speed]
 

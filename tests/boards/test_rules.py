@@ -5,12 +5,15 @@ import pytest
 
 from keybeam_boards.pads import Place
 from keybeam_boards.rates import DEFAULT_SLOT_RATE, SLOT_RATES
+from keybeam_boards.reports import WorstPath
 from keybeam_boards.rules import (
     EDGE_CLOCK_LIMIT_HZ,
     clock_violations,
+    gear_violations,
     lane_violations,
     line_span_violations,
     serial_violations,
+    x1_lane_violations,
 )
 from keybeam_boards.tops import Lane, SerialOutput
 from keybeam_gateware.primitives.pll import PllStage, plan_pll
@@ -101,6 +104,46 @@ def test_single_ended_lanes_do_for_slower_slots():
     assert lane_violations(lanes, places, LAST_COLUMN, 400_000_000) == []
     (one,) = lane_violations(lanes, places, LAST_COLUMN, 625_000_000)
     assert one.lab_only
+
+
+def test_x1_lanes_may_be_anywhere_but_not_as_fast():
+    lanes = [
+        Lane("trigger_0", True, "LVCMOS33", "J_1:2"),
+        Lane("random_0", False, "LVCMOS33", "J_1:4"),
+        Lane("lost_0", False, "LVCMOS33", "J_1:6"),
+    ]
+    places = {lanes[0].pad_cell: Place(60, 0, "B"), lanes[1].pad_cell: Place(0, 11, "D")}
+    assert x1_lane_violations(lanes[:2], places, 400_000_000) == []
+    (one,) = x1_lane_violations(lanes, places, 312_500_000)
+    assert one.sentence == "lane lost_0 at J_1:6 has no pad"
+    pair = [replace(lanes[0], io_type="LVDS")]
+    found = [one.sentence for one in x1_lane_violations(pair, places, 625_000_000)]
+    assert len(found) == 2
+    assert "drives LVDS from pad B" in found[0]
+    assert "x1 cell, too slow for 625 Mb/s: it does 500 Mb/s" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "room_ns"),
+    [
+        ("posedge sync", "posedge eclk", 5.4),
+        ("posedge eclk", "posedge sync", 5.4),
+        ("posedge sync", "negedge eclk", 2.2),
+        ("posedge reference", "posedge eclk", None),
+    ],
+)
+def test_paths_between_the_clocks_of_x1_lanes_are_limited(source, destination, room_ns):
+    def found(delay_ns):
+        path = WorstPath(source, destination, delay_ns, 0.5, 1, ())
+        return gear_violations([path], Fraction(156_250_000))
+
+    if room_ns is None:
+        assert found(100) == []
+        return
+    assert found(room_ns - 0.01) == []
+    (one,) = found(room_ns + 0.01)
+    assert f"from {source} to {destination} takes" in one.sentence
+    assert not one.lab_only
 
 
 def test_a_delay_line_must_be_longer_than_a_period():

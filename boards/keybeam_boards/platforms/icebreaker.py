@@ -1,8 +1,9 @@
 """1BitSquared's iCEBreaker (iCE40UP5K): for teaching, and too small for either terminal.
 
-It has 5280 logic cells, each a look-up table and a flip-flop, and no x2 lane cells. The blocks of
-the pattern alone, between random bits and lanes, take 2078 look-up tables and 3424 flip-flops of
-them (``yosys synth_ice40 -device u``), without random source, state log, downlink and host link.
+It has 5280 logic cells, each a look-up table and a flip-flop. A transmitter with the shallowest
+state log has 17,402 flip-flops before any mapping, and what a lesson could not do without (pattern,
+time base, registers, host link) 5715 (``python -m keybeam_boards.block_sizes``). A slower clock
+does not change that: four slots a cycle are what the blocks are made for, not how fast it is.
 """
 
 from amaranth_boards.icebreaker import ICEBreakerPlatform
@@ -27,6 +28,9 @@ class IcebreakerPlatform(Board, ICEBreakerPlatform):
     reference_clock = "clk12"
     restart_button = "button"
     slot_rates = {}
-    no_role = "neither terminal fits into 5280 logic cells: the pattern alone has 3424 flip-flops"
+    no_role = (
+        "neither terminal fits into 5280 logic cells: a transmitter has 17402 flip-flops, and 5715 "
+        "without random source, state log, downlink and uplink"
+    )
     timing_device = "iCE40UP5K"
     loader = ("--board", "ice40_generic")

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from keybeam.format_files import load_file, save_file
 from keybeam.protocol.records import Channel
 from keybeam.receiver.errors import CalibrationFileError
 from keybeam.tagger import BinTable, CalibrationError, calibrate
@@ -88,9 +89,7 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
     calibration : Calibration
         What to write.
     """
-    scratch = path.with_name(path.name + ".part")
-    scratch.write_bytes(msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n")
-    scratch.replace(path)
+    save_file(path, calibration)
 
 
 def load_calibration(path: Path) -> Calibration:
@@ -106,10 +105,14 @@ def load_calibration(path: Path) -> Calibration:
     CalibrationFileError
         If it is no such file, or a table cannot be made from its counts.
     """
+    found = load_file(
+        path,
+        Calibration,
+        form=_FORMAT,
+        what="calibration of a receiver",
+        error=CalibrationFileError,
+    )
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Calibration)
-        if found.format != _FORMAT:
-            raise CalibrationFileError(f"{path}: {found.format!r} is not {_FORMAT!r}")
         for name, counts in found.channels.items():
             if name not in Channel.__members__ or counts.pulses < 1:
                 raise CalibrationFileError(f"{path}: this is no calibration of a channel {name!r}")
@@ -120,8 +123,6 @@ def load_calibration(path: Path) -> Calibration:
                         f"{path}: channel {name} has {len(row)} counts for {codes} codes"
                     )
             counts.tables()
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise CalibrationFileError(f"{path}: no calibration of a receiver ({error})") from error
     except CalibrationError as error:
         raise CalibrationFileError(f"{path}: {error}") from error
     return found

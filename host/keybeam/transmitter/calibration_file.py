@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 
+from keybeam.format_files import load_file, save_file
 from keybeam.protocol.lanes import FINE_DELAY_STEPS, LANE_DELAY_BITS, LANES
 from keybeam.transmitter.errors import TransmitterError
 
@@ -185,9 +186,7 @@ def save_calibration(path: Path, calibration: TransmitterCalibration) -> None:
     calibration : TransmitterCalibration
         What to write.
     """
-    scratch = path.with_name(path.name + ".part")
-    scratch.write_bytes(msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n")
-    scratch.replace(path)
+    save_file(path, calibration)
 
 
 def load_calibration(path: Path) -> TransmitterCalibration:
@@ -198,12 +197,13 @@ def load_calibration(path: Path) -> TransmitterCalibration:
     TransmitterError
         If it is no such file.
     """
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=TransmitterCalibration)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise TransmitterError(f"{path}: no calibration of a transmitter ({error})") from error
-    if found.format != _FORMAT:
-        raise TransmitterError(f"{path}: {found.format!r} is not {_FORMAT!r}")
+    found = load_file(
+        path,
+        TransmitterCalibration,
+        form=_FORMAT,
+        what="calibration of a transmitter",
+        error=TransmitterError,
+    )
     if found.intensity is not None:
         for name, photons in found.intensity.mean_photons.items():
             if not (math.isfinite(photons.value) and photons.value >= 0):

@@ -52,13 +52,48 @@ module IDDRX2F (
         else {Q3, Q2, Q1, Q0} <= {pair, older};
 endmodule
 
-// The frequency is not modelled: a loop hands its input on once it is locked.
+module ODDRX1F (
+    input SCLK, RST, D0, D1,
+    output Q
+);
+    parameter GSR = "ENABLED";
+    reg [1:0] pair = 0;
+    reg falling = 0;
+
+    always @(posedge SCLK or posedge RST)
+        if (RST) pair <= 0;
+        else pair <= {D1, D0};
+    always @(negedge SCLK or posedge RST)
+        if (RST) falling <= 0;
+        else falling <= pair[1];
+
+    assign Q = SCLK ? pair[0] : falling;
+endmodule
+
+module IDDRX1F (
+    input D, SCLK, RST,
+    output reg Q0, Q1
+);
+    parameter GSR = "ENABLED";
+    reg rising = 0;
+    reg falling = 0;
+
+    always @(posedge SCLK) rising <= D;
+    always @(negedge SCLK) falling <= D;
+    always @(posedge SCLK or posedge RST)
+        if (RST) {Q1, Q0} <= 0;
+        else {Q1, Q0} <= {falling, rising};
+endmodule
+
+// Frequencies are not modelled: a loop hands its input on once it is locked, and half of it.
 module EHXPLLL (
     input CLKI, CLKFB, PHASESEL1, PHASESEL0, PHASEDIR, PHASESTEP, PHASELOADREG, STDBY,
     input PLLWAKESYNC, RST, ENCLKOP,
     output CLKOP,
+    output reg CLKOS,
     output reg LOCK
 );
+    parameter CLKOS_DIV = 8, CLKOS_CPHASE = 0, CLKOS_FPHASE = 0, CLKOS_ENABLE = "DISABLED";
     parameter CLKI_DIV = 1, CLKFB_DIV = 1, CLKOP_DIV = 8, CLKOP_CPHASE = 0, CLKOP_FPHASE = 0;
     parameter CLKOP_ENABLE = "ENABLED", FEEDBK_PATH = "CLKOP", PLLRST_ENA = "DISABLED";
     parameter INTFB_WAKE = "DISABLED", STDBY_ENABLE = "DISABLED", DPHASE_SOURCE = "DISABLED";
@@ -68,6 +103,8 @@ module EHXPLLL (
     wire unlock = RST || lost;
     initial LOCK = 0;
     assign CLKOP = CLKI;
+    initial CLKOS = 0;
+    always @(posedge CLKI) CLKOS <= !CLKOS;
     always @(posedge CLKI or posedge unlock)
         if (unlock) {LOCK, count} <= 0;
         else begin
@@ -84,6 +121,15 @@ module ECLKSYNCB (
     reg enable = 1;
     always @(negedge ECLKI) enable <= !STOP;
     assign ECLKO = ECLKI & enable;
+endmodule
+
+module DCCA (
+    input CLKI, CE,
+    output CLKO
+);
+    reg enable = 1;
+    always @(negedge CLKI) enable <= CE;
+    assign CLKO = CLKI & enable;
 endmodule
 
 module CLKDIVF (

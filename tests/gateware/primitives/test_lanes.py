@@ -1,6 +1,8 @@
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from amaranth.hdl import ClockDomain, ClockSignal, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -12,6 +14,11 @@ from keybeam_gateware.primitives.pll import plan_pll
 from keybeam_sim.simulators import emit_verilog, run_cocotb
 
 HERE = Path(__file__).parent
+X1 = SimpleNamespace(
+    Clocks=ecp5.X1Clocks,
+    LaneSerialiser=ecp5.X1LaneSerialiser,
+    LaneDeserialiser=ecp5.X1LaneDeserialiser,
+)
 
 
 class Lanes(wiring.Component):
@@ -42,10 +49,14 @@ class Lanes(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        for number in range(2):
-            lane = m.submodules[f"lane{number}"] = self._family.LaneSerialiser()
-            m.d.comb += [lane.word.eq(self.word), self.lines[number].eq(lane.line)]
+        lanes = [self._family.LaneSerialiser() for _ in range(2)]
         m.submodules.receiver = receiver = self._family.LaneDeserialiser()
+        if hasattr(receiver, "middle"):
+            m.submodules.phase = phase = ecp5.WordPhase()
+            m.d.comb += [each.middle.eq(phase.middle) for each in (*lanes, receiver)]
+        for number, lane in enumerate(lanes):
+            m.submodules[f"lane{number}"] = lane
+            m.d.comb += [lane.word.eq(self.word), self.lines[number].eq(lane.line)]
         m.d.comb += [receiver.line.eq(self.incoming), self.samples.eq(receiver.word)]
         return m
 
@@ -97,8 +108,9 @@ class ClockedLanes(wiring.Component):
         return m
 
 
-def test_ecp5_lanes(simulator, tmp_path):
-    design = ClockedLanes(ecp5, plan_pll(12_000_000, 312_500_000))
+@pytest.mark.parametrize("family", [ecp5, X1], ids=["x2", "x1"])
+def test_ecp5_lanes(simulator, tmp_path, family):
+    design = ClockedLanes(family, plan_pll(12_000_000, 312_500_000))
     verilog = emit_verilog(design, "bench", tmp_path / "bench.v")
     ran = run_cocotb(
         sources=[verilog, HERE / "ecp5_models.v"],

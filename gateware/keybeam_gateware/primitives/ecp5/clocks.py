@@ -1,4 +1,4 @@
-"""Clocks and resets of the ECP5: EHXPLLL, ECLKSYNCB, CLKDIVF, GSR."""
+"""Clocks and resets of the ECP5: EHXPLLL, ECLKSYNCB, CLKDIVF, DCCA, GSR."""
 
 from amaranth.hdl import (
     Cat,
@@ -17,7 +17,7 @@ from amaranth.lib.wiring import In, Out
 from keybeam_gateware.primitives.ecp5.cells import register
 from keybeam_gateware.primitives.pll import PllStage
 
-__all__ = ["Clocks"]
+__all__ = ["Clocks", "X1Clocks"]
 
 _PHASE = 8  # cycles of the reference clock that each step of the start takes
 _STEPS = 4 * _PHASE + 1
@@ -57,6 +57,8 @@ class Clocks(wiring.Component):
     reset: In(1)
     ready: Out(1)
 
+    _halves = False
+
     def __init__(self, plan: tuple[PllStage, ...]):
         self._plan = plan
         self._stop = Signal()
@@ -67,10 +69,15 @@ class Clocks(wiring.Component):
         m.domains.reference = ClockDomain(reset_less=True, local=True)
         m.d.comb += ClockSignal("reference").eq(self.reference)
 
-        clock, lock = self.reference, Const(1)
+        clock, halved, lock = self.reference, None, Const(1)
         for number, stage in enumerate(self._plan):
-            clock, lock = self._add_pll(m, f"pll{number}", stage, clock, lock)
+            clock, halved, lock = self._add_pll(m, f"pll{number}", stage, clock, lock)
         self._add_sequence(m, lock)
+        self._distribute(m, clock, halved)
+        return m
+
+    def _distribute(self, m, clock, _):
+        """Make both clocks of that of the last loop."""
         m.submodules.gate = Instance(
             "ECLKSYNCB", i_ECLKI=clock, i_STOP=self._stop, o_ECLKO=ClockSignal("eclk")
         )
@@ -83,7 +90,6 @@ class Clocks(wiring.Component):
             i_ALIGNWD=Const(0),
             o_CDIVX=ClockSignal("sync"),
         )
-        return m
 
     def _add_sequence(self, m, lock):
         """Add the steps of the start, in flip-flops that the reset they cause does not touch."""
@@ -114,10 +120,23 @@ class Clocks(wiring.Component):
             self.ready.eq(settled("started", within(4 * _PHASE, _STEPS), clear=unlocked)),
         ]
 
-    @staticmethod
-    def _add_pll(m, name, stage, clock, enable):
-        """Add one loop that is held in reset until `enable`; gives its clock and its lock."""
+    def _add_pll(self, m, name, stage, clock, enable):
+        """Add one loop that is held in reset until `enable`; gives its clock and its lock.
+
+        Between them: half of the clock, with an edge of the clock on each of its own.
+        """
         output, lock = Signal(name=f"{name}_clock"), Signal(name=f"{name}_lock")
+        halved = Signal(name=f"{name}_halved")
+        secondary = {}
+        if self._halves and stage is self._plan[-1]:
+            # The same phase, in periods of the oscillator, lets the edges coincide.
+            secondary = {
+                "p_CLKOS_DIV": 2 * stage.output_divider,
+                "p_CLKOS_ENABLE": "ENABLED",
+                "p_CLKOS_CPHASE": stage.output_divider - 1,
+                "p_CLKOS_FPHASE": 0,
+                "o_CLKOS": halved,
+            }
         m.submodules[name] = Instance(
             "EHXPLLL",
             # Charge pump and filter as Lattice's own tool sets them for these ratios.
@@ -149,5 +168,22 @@ class Clocks(wiring.Component):
             i_ENCLKOP=Const(0),
             o_CLKOP=output,
             o_LOCK=lock,
+            **secondary,
         )
-        return output, lock
+        return output, halved, lock
+
+
+class X1Clocks(Clocks):
+    """Drive ``sync`` and ``eclk`` for the x1 cells, which every side of the part has.
+
+    ``eclk`` is an ordinary clock of the fabric here, and runs always. ``sync`` is another output
+    of the last loop, and stands while the global reset is released, as in `Clocks`.
+    """
+
+    _halves = True
+
+    def _distribute(self, m, clock, halved):
+        m.d.comb += ClockSignal("eclk").eq(clock)
+        m.submodules.gate = Instance(
+            "DCCA", i_CLKI=halved, i_CE=~self._stop, o_CLKO=ClockSignal("sync")
+        )
