@@ -36,6 +36,8 @@ class LogicbonePlatform(Board, _Logicbone):
     reference_clock = "refclk"
     restart_button = "button"
     serial_lane = ("serdes", 0)
+    # Eight channels with a delay line each take more look-up tables than the part has.
+    lines = 0
     timing_device = "LFE5UM-45F"
     # Its own boot loader is a DFU device.
     loader = ("--dfu", "--vid", "0x1d50", "--pid", "0x615d", "--altsetting", "0")
