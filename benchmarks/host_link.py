@@ -61,7 +61,7 @@ class GrantedLink(wiring.Component):
             receiver_streams=True,
         )
 
-    def elaborate(self, platform: object) -> Module:
+    def elaborate(self, _platform: object) -> Module:
         m = Module()
         m.submodules.credit = credit = self._credit
         m.submodules.decoder = self._decoder
