@@ -2,13 +2,14 @@
 
 import secrets
 import time
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from keybeam.device.client import LinkClient
+from keybeam.device.client import LinkClient, RegisterAccess
 from keybeam.device.errors import (
     NotABoardError,
     RegisterAccessError,
@@ -200,6 +201,71 @@ class Board:
         content = value if field is None else self._beside(register, field, value)
         for word in range(register.words):
             self._client.write_word(register.address + word, content >> (32 * word) & 0xFFFFFFFF)
+
+    def scan(
+        self,
+        selector: str,
+        choices: Iterable[int],
+        name: str,
+        tell: Callable[[float], None] = lambda _: None,
+    ) -> list[int]:
+        """Read a register that shows what another one selects, for many choices at a time.
+
+        Parameters
+        ----------
+        selector : str
+            Register that selects, of one word; its other fields get zeros.
+        choices : iterable of int
+            What to write there, one after the other.
+        name : str
+            Register or field to read for each, of one word. Reading it may have no effect that the
+            next choice does not undo.
+        tell : callable
+            Told the part that is done.
+
+        Returns
+        -------
+        list of int
+            Its content for each choice.
+
+        Raises
+        ------
+        RegisterNameError, RegisterAccessError, LinkTimeoutError
+            As `read` and `write`.
+        """
+        (chosen, part), (shown, field) = map(self.register_map.find, (selector, name))
+        groups = [
+            (
+                RegisterAccess(chosen.address, part.insert(0, choice) if part else choice),
+                RegisterAccess(shown.address),
+            )
+            for choice in choices
+        ]
+        values = self._client.carry_out(groups, tell)
+        return [field.extract(value) for value in values] if field else values
+
+    def write_all(
+        self, name: str, values: Iterable[int], tell: Callable[[float], None] = lambda _: None
+    ) -> None:
+        """Write a register again and again, many of the writes under way at a time.
+
+        Parameters
+        ----------
+        name : str
+            Register of one word.
+        values : iterable of int
+            What to write. A write may be carried out twice, and after later ones.
+        tell : callable
+            Told the part that is done.
+
+        Raises
+        ------
+        RegisterNameError, RegisterAccessError, LinkTimeoutError
+            As `write`.
+        """
+        register, _ = self.register_map.find(name)
+        groups = [(RegisterAccess(register.address, value),) for value in values]
+        self._client.carry_out(groups, tell)
 
     def _beside(self, register: Register, field: Field, value: int) -> int:
         """Set one field in a register's value and leave the other stored ones as they are.

@@ -1,14 +1,16 @@
 """Requests to a board and their answers, over a link that may lose or spoil bytes.
 
 Everything happens in the calls of the owner; nothing runs in the background.
-One request is under way at a time. A request that changes something is
-repeated with its own sequence byte, so that the board carries it out once;
-a read is repeated with a new one, so that an answer is never older than the
-question.
+One request is under way at a time, but for those of `LinkClient.carry_out`. A
+request that changes something is repeated with its own sequence byte, so that
+the board carries it out once; a read is repeated with a new one, so that an
+answer is never older than the question.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,17 +33,51 @@ from keybeam.protocol.link import (
     encode_link_frame,
 )
 
-__all__ = ["LinkClient"]
+__all__ = ["LinkClient", "RegisterAccess"]
 
 _PAYLOAD_POLL_S = 0.005
 _CREDIT_POLL_S = 0.02
 """How long the credit for records is left as it is while nothing arrives."""
+_REQUESTS_UNDER_WAY = 24
+"""Requests for registers, of 14 bytes at most, that are sent without waiting for their answers.
+
+A board keeps 512 bytes of what it has not carried out yet.
+"""
 _REASONS: dict[int, str] = {
     LinkError.NO_REGISTER: "the board has no register there",
     LinkError.READ_ONLY: "the board does not let it be written",
     LinkError.MALFORMED: "the board found the request malformed",
     LinkError.UNSUPPORTED: "this board does not know such a request",
 }
+
+
+class RegisterAccess(NamedTuple):
+    """One access to a register.
+
+    Attributes
+    ----------
+    address : int
+        In words of 32 bits.
+    value : int or None
+        What to write; None to read.
+    """
+
+    address: int
+    value: int | None = None
+
+    @property
+    def kind(self) -> FrameKind:
+        """Kind of the request."""
+        return FrameKind.REGISTER_READ if self.value is None else FrameKind.REGISTER_WRITE
+
+    @property
+    def body(self) -> bytes:
+        """Body of the request."""
+        value = b"" if self.value is None else self.value.to_bytes(4, "little")
+        return self.address.to_bytes(2, "little") + value
+
+
+_REGISTER_ANSWERS = (FrameKind.REGISTER_VALUE, FrameKind.REGISTER_ERROR)
 
 
 class LinkClient:
@@ -112,13 +148,15 @@ class LinkClient:
         for kind, body in self._credit.requests():
             self.transport.write(encode_link_frame(kind, self._next_sequence(), body))
 
-    def _answer(self, sequence: int, kinds: Collection[int], timeout: float) -> Answer | None:
-        """Wait for the answer to the request `sequence`; older answers are forgotten."""
+    def _answer(
+        self, sequences: Collection[int], kinds: Collection[int], timeout: float
+    ) -> Answer | None:
+        """Wait for the answer to one of the requests `sequences`; older answers are forgotten."""
         end = self.transport.now() + timeout
         while True:
             while self._sorter.answers:
                 answer = self._sorter.answers.popleft()
-                if answer.sequence == sequence and answer.kind in kinds:
+                if answer.sequence in sequences and answer.kind in kinds:
                     return answer
             left = end - self.transport.now()
             if left <= 0:
@@ -136,24 +174,29 @@ class LinkClient:
             if attempt and kind == FrameKind.REGISTER_READ:
                 sequence = self._next_sequence()
             self.transport.write(encode_link_frame(kind, sequence, body))
-            answer = self._answer(sequence, kinds, timeout)
+            answer = self._answer((sequence,), kinds, timeout)
             if answer is not None:
                 return answer
             waited += timeout
             timeout *= 2
-        raise LinkTimeoutError(
+        raise self._silence(waited)
+
+    def _silence(self, waited: float) -> LinkTimeoutError:
+        return LinkTimeoutError(
             f"the board at {self.transport.name} did not answer {self._attempts} requests "
             f"in {waited:.3g} s: is it powered, configured, and at this bit rate?"
         )
 
-    def _register(self, kind: FrameKind, address: int, body: bytes) -> int:
+    def _register(self, access: RegisterAccess) -> int:
         """Carry out a register access; the value it is answered with."""
-        request = address.to_bytes(2, "little") + body
-        answer = self._request(kind, request, (FrameKind.REGISTER_VALUE, FrameKind.REGISTER_ERROR))
+        return self._value(self._request(access.kind, access.body, _REGISTER_ANSWERS), access)
+
+    def _value(self, answer: Answer, access: RegisterAccess) -> int:
+        """Value that a register access was answered with."""
         if answer.kind == FrameKind.REGISTER_ERROR or len(answer.body) != 6:
             code = answer.body[2] if len(answer.body) == 3 else 0
             raise RegisterAccessError(
-                f"register {address:#06x} of {self.transport.name}: {self._reason(code)}"
+                f"register {access.address:#06x} of {self.transport.name}: {self._reason(code)}"
             )
         return int.from_bytes(answer.body[2:], "little")
 
@@ -180,7 +223,7 @@ class LinkClient:
         RegisterAccessError
             If the board refuses.
         """
-        return self._register(FrameKind.REGISTER_READ, address, b"")
+        return self._register(RegisterAccess(address))
 
     def read_words(self, address: int, words: int) -> int:
         """Read a register of several words as it was at one moment.
@@ -219,7 +262,81 @@ class LinkClient:
         RegisterAccessError
             If the board refuses.
         """
-        self._register(FrameKind.REGISTER_WRITE, address, value.to_bytes(4, "little"))
+        self._register(RegisterAccess(address, value))
+
+    def carry_out(
+        self,
+        groups: Sequence[Sequence[RegisterAccess]],
+        tell: Callable[[float], None] = lambda _: None,
+    ) -> list[int]:
+        """Carry out groups of accesses that may be repeated, many of them under way at a time.
+
+        The accesses of a group are carried out one behind the other. Where an answer is missing,
+        the whole group is repeated, maybe after later ones. So the outcome is right if it depends
+        on nothing outside of the group.
+
+        Parameters
+        ----------
+        groups : sequence of sequences of RegisterAccess
+            1 to 24 accesses each.
+        tell : callable
+            Told the part that is done.
+
+        Returns
+        -------
+        list of int
+            Value of the last access of each group.
+
+        Raises
+        ------
+        LinkTimeoutError
+            If the board does not answer; some groups may have been carried out then.
+        RegisterAccessError
+            If the board refuses an access.
+        """
+        values: dict[int, int] = {}
+        left = deque(range(len(groups)))
+        attempt, timeout = 0, self.transport.answer_timeout
+        self._keep_credit()
+        while left:
+            done = self._carry_out_some(groups, left, timeout)
+            if done:
+                attempt, timeout = 0, self.transport.answer_timeout
+            else:
+                attempt, timeout = attempt + 1, 2 * timeout
+            if attempt == self._attempts:
+                raise self._silence(timeout - self.transport.answer_timeout)
+            values |= done
+            tell(len(values) / len(groups))
+        return [values[number] for number in range(len(groups))]
+
+    def _carry_out_some(
+        self, groups: Sequence[Sequence[RegisterAccess]], left: deque[int], timeout: float
+    ) -> dict[int, int]:
+        """Send the next groups at once; takes those that were answered from `left`."""
+        asked: dict[int, RegisterAccess] = {}
+        sequences: dict[int, list[int]] = {}
+        while left and len(asked) + len(groups[left[0]]) <= _REQUESTS_UNDER_WAY:
+            number = left.popleft()
+            sequences[number] = [self._next_sequence() for _ in groups[number]]
+            asked |= zip(sequences[number], groups[number], strict=True)
+        self._sorter.answers.clear()
+        self.transport.write(
+            b"".join(encode_link_frame(a.kind, sequence, a.body) for sequence, a in asked.items())
+        )
+        found: dict[int, int] = {}
+        while len(found) < len(asked):
+            answer = self._answer(asked.keys() - found.keys(), _REGISTER_ANSWERS, timeout)
+            if answer is None:
+                break
+            found[answer.sequence] = self._value(answer, asked[answer.sequence])
+        done = {
+            number: found[mine[-1]] for number, mine in sequences.items() if found.keys() >= {*mine}
+        }
+        again = [number for number in sequences if number not in done]
+        self.repeated_requests += sum(len(groups[number]) for number in again)
+        left.extendleft(reversed(again))
+        return done
 
     def lookup(self, indices: NDArray[np.uint64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Ask the state log for the symbols of pulses.

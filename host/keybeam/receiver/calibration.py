@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from keybeam.receiver.progress import Tell
 from keybeam.receiver.registers import (
     Registers,
     channel_register,
+    content_of,
     read_cycle,
     write_whole,
 )
@@ -177,19 +179,18 @@ def _count(board: Registers, cycles: int, tell: Callable[[float], None]) -> None
 def _read_counts(board: Registers, codes: int, falling: int) -> NDArray[np.int64]:
     """Read counts of the codes from 0 on, for one direction of edges."""
     counts = np.zeros(codes, np.int64)
-    code = seen = 0
-    chosen = False
-    while code < codes and (not seen or code - seen < _SILENT_CODES):
-        if not chosen:
-            write_whole(board, "tagger.shared.histogram_code", code=code, falling=falling)
-        repeated = board.repeated_requests
-        count = board.read("tagger.shared.histogram_count.count")
-        # Every reading moves the board on by one; what was asked twice may have moved it twice.
-        chosen = board.repeated_requests == repeated
-        if chosen:
-            counts[code] = count
-            code += 1
-            seen = code if count else seen
+    for begin in range(0, codes, _SILENT_CODES):
+        part = range(begin, min(begin + _SILENT_CODES, codes))
+        # Choosing a code undoes that every reading moves the board on by one.
+        choices = [
+            content_of(board, "tagger.shared.histogram_code", code=code, falling=falling)
+            for code in part
+        ]
+        counts[part] = board.scan(
+            "tagger.shared.histogram_code", choices, "tagger.shared.histogram_count.count"
+        )
+        if counts.any() and not counts[part].any():
+            break
     return counts
 
 
@@ -298,6 +299,8 @@ def load_tables(
     # All of them could be made before the first is written.
     for channel, falling, leads in loads:
         register = channel_register(channel, "table")
-        for code, lead in enumerate(leads):
-            write_whole(board, register, lead=lead, code=code, falling=falling)
-            report_progress(f"loading {channel.name}", (code + 1) / len(leads))
+        entries = [
+            content_of(board, register, lead=lead, code=code, falling=falling)
+            for code, lead in enumerate(leads)
+        ]
+        board.write_all(register, entries, partial(report_progress, f"loading {channel.name}"))

@@ -87,10 +87,7 @@ def read_phases(
     """
     name = gate_register(channel, "histogram")
     counts = np.zeros(HISTOGRAM_BINS, np.int64)
-    for done, place in enumerate(bins, 1):
-        board.write(f"{name}_bin.bin", place)
-        counts[place] = board.read(f"{name}_count.count")
-        tell(done / len(bins))
+    counts[bins] = board.scan(f"{name}_bin.bin", bins, f"{name}_count.count", tell)
     return counts
 
 

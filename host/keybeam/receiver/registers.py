@@ -1,5 +1,6 @@
 """Access to the receiver's registers that several of its parts need."""
 
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from keybeam.device.register_map import RegisterMap
@@ -11,6 +12,7 @@ __all__ = [
     "RATE_WINDOW_S",
     "Registers",
     "channel_register",
+    "content_of",
     "read_cycle",
     "take_snapshot",
     "write_whole",
@@ -31,15 +33,25 @@ class Registers(Protocol):
     def register_map(self) -> RegisterMap:
         """Its registers."""
 
-    @property
-    def repeated_requests(self) -> int:
-        """Requests so far that had to be sent again because no answer came."""
-
     def read(self, name: str) -> int:
         """Content of a register or field."""
 
     def write(self, name: str, value: int) -> None:
         """Write a register or field."""
+
+    def scan(
+        self,
+        selector: str,
+        choices: Iterable[int],
+        name: str,
+        tell: Callable[[float], None] = ...,
+    ) -> list[int]:
+        """Content of a register or field for each choice of what it shows."""
+
+    def write_all(
+        self, name: str, values: Iterable[int], tell: Callable[[float], None] = ...
+    ) -> None:
+        """Write a register again and again."""
 
 
 def channel_register(channel: Channel, register: str) -> str:
@@ -58,8 +70,8 @@ def read_cycle(board: Registers) -> int:
     return board.read("receiver.time.cycle")
 
 
-def write_whole(board: Registers, name: str, **contents: int) -> None:
-    """Write all fields of a register in one access.
+def content_of(board: Registers, name: str, **contents: int) -> int:
+    """Put the contents of all fields of a register together.
 
     Parameters
     ----------
@@ -75,4 +87,9 @@ def write_whole(board: Registers, name: str, **contents: int) -> None:
     for field in register.fields:
         value = field.insert(value, contents.pop(field.name, 0))
     assert not contents, f"{name} has no {', '.join(contents)}"
-    board.write(name, value)
+    return value
+
+
+def write_whole(board: Registers, name: str, **contents: int) -> None:
+    """Write all fields of a register in one access; arguments as of `content_of`."""
+    board.write(name, content_of(board, name, **contents))

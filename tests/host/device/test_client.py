@@ -14,7 +14,7 @@ from keybeam.device import (
     RequestRefusedError,
     Transmitter,
 )
-from keybeam.device.client import LinkClient
+from keybeam.device.client import LinkClient, RegisterAccess
 from keybeam.protocol.identity import IdentityAddress, Role
 
 SCRATCH = IdentityAddress.SCRATCH
@@ -156,6 +156,61 @@ def test_accesses_over_a_bad_line_end_right_or_in_a_typed_error(device, seed, lo
     assert set(done) <= set(carried_out) <= set(done + failed)
     if loss == change == double == 0:
         assert len(done) == 8
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    loss=st.sampled_from([0.0, 0.01, 0.2]),
+    change=st.sampled_from([0.0, 0.01]),
+    double=st.sampled_from([0.0, 0.01]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_a_scan_over_a_bad_line_ends_right_or_in_a_typed_error(device, seed, loss, change, double):
+    class Selecting(device.BoardModel):
+        """The scratch register selects what the revision shows; reading it selects the next."""
+
+        def _carry_out(self, kind, sequence, body):
+            answer = super()._carry_out(kind, sequence, body)
+            if body == IdentityAddress.REVISION.to_bytes(2, "little"):
+                self.words[SCRATCH] += 1
+            self.words[IdentityAddress.REVISION] = 3 * self.words[SCRATCH]
+            return answer
+
+    model = Selecting(Role.TRANSMITTER)
+    faults = (
+        device.Faults(seed, loss, change, double),
+        device.Faults(seed + 1, loss, change, double),
+    )
+    client = LinkClient(device.MemoryTransport(model, *faults, answer_timeout=2e-4), attempts=6)
+    choices = [7 * number % 100 for number in range(100)]
+    groups = [
+        (RegisterAccess(SCRATCH, choice), RegisterAccess(IdentityAddress.REVISION))
+        for choice in choices
+    ]
+    parts = []
+    try:
+        values = client.carry_out(groups, parts.append)
+    except LinkTimeoutError:
+        assert loss or change or double
+        return
+    assert values == [3 * choice for choice in choices]
+    assert parts == sorted(parts)
+    assert parts[-1] == 1.0
+    if loss == change == double == 0:
+        assert client.repeated_requests == 0
+        assert [value for _, value in model.writes] == choices
+
+
+def test_a_scan_of_a_board_that_is_silent_or_refuses_is_a_typed_error(device):
+    model = device.BoardModel(Role.TRANSMITTER)
+    client = LinkClient(device.MemoryTransport(model))
+    assert client.carry_out([]) == []
+    with pytest.raises(RegisterAccessError, match="no register"):
+        client.carry_out([(RegisterAccess(0xFFFF),)])
+    dead = device.Faults(1, 1.0, 0.0, 0.0)
+    silent = device.MemoryTransport(model, dead, dead, answer_timeout=1e-3)
+    with pytest.raises(LinkTimeoutError, match="did not answer"):
+        LinkClient(silent).carry_out([(RegisterAccess(SCRATCH, 1),)])
 
 
 def test_an_answer_that_comes_late_does_not_spoil_a_wide_register(device):

@@ -85,6 +85,23 @@ class SimulatedReceiver:
             key = register.name.split(".")[1], parts["falling"]
             self.tables.setdefault(key, {})[parts["code"]] = parts["lead"]
 
+    def scan(self, selector, choices, name, tell=lambda _: None):
+        values = []
+        for choice in choices:
+            repeated = None
+            while repeated != self.repeated_requests:
+                repeated = self.repeated_requests
+                self.write(selector, choice)
+                value = self.read(name)
+            values.append(value)
+        tell(1.0)
+        return values
+
+    def write_all(self, name, values, tell=lambda _: None):
+        for value in values:
+            self.write(name, value)
+        tell(1.0)
+
     def _run(self, ran, parts):
         """Count while the histogram runs."""
         if parts["run"] and not ran:
