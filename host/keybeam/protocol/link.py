@@ -30,9 +30,12 @@ is malformed). A REGISTER_WRITE, LOOKUP or PAYLOAD frame with the same kind and
 sequence byte as the last request answered is not carried out again: the same
 answer is sent again. A REGISTER_READ is always carried out, so a host that
 opens a link reads first, and no request of an earlier host can be taken for
-its own. There is one request under way at a time. The sequence byte of TAGS
-and MESSAGE frames counts the board's own frames of that kind; records are
-numbered from the board's reset on, modulo 2^32.
+its own. Requests are carried out and answered in their order; a board keeps
+512 bytes of those that it has not come to yet. Only the last one is known
+again when it is repeated, so of several under way each must bear repetition,
+with a sequence byte of its own. The sequence byte of TAGS and MESSAGE frames
+counts the board's own frames of that kind; records are numbered from the
+board's reset on, modulo 2^32.
 
 A receiver sends TAGS frames only within the credit that its host has granted.
 A TAGS frame costs its records and 2 more, so that a unit of credit is at most
