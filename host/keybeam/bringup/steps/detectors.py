@@ -164,10 +164,20 @@ def _clicks(data: Data, channel: Channel) -> Intervals:
 def _afterpulses(found: Intervals) -> tuple[float, float, float]:
     """Probability of an afterpulse with its bounds."""
     total = found.intervals_ps.size
+    late = total - found.within
     lower, upper = proportion_bounds(found.within, total)
-    chance = found.expected / total
-    part, low, high = (max(0.0, value - chance) for value in (found.within / total, lower, upper))
-    return part, low, high
+
+    def by_chance(rate_hz: float) -> float:
+        # As in `intervals_of`, where chance / (1 - chance) is this exponential less one.
+        return late * float(np.expm1(rate_hz * 1e-12 * _WINDOW_PS)) / total
+
+    # The rate is known from the later intervals alone, so what it makes by chance is uncertain too.
+    slow, fast = (
+        (bound / late * found.rate_hz for bound in poisson_bounds(late)) if late else (0, 0)
+    )
+    part = found.within / total - by_chance(found.rate_hz)
+    low, high = lower - by_chance(fast), upper - by_chance(slow)
+    return max(0.0, part), max(0.0, low), max(0.0, high)
 
 
 def _judge(data: Data, plan: Plan) -> list[Check]:
