@@ -32,6 +32,8 @@ from keybeam_sim.recording import RecordedLink
 from keybeam_sim.source import SymbolSource
 
 FRAMES = 130
+PATIENCE_S = 300
+"""Seconds after which a process hangs: other programs may want the processor as well."""
 
 
 def expected_counts():
@@ -212,10 +214,10 @@ def running(settings):
 def test_an_interrupt_leaves_nothing_behind(running, settings):
     process, children = running
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "interrupted" in error
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert psutil.wait_procs(children, timeout=PATIENCE_S)[1] == []
     assert list(settings.key.parent.iterdir()) == []
 
 
@@ -223,8 +225,8 @@ def test_stages_do_not_outlive_a_caller_that_was_killed(running, settings):
     process, children = running
     before = set(os.listdir("/dev/shm"))
     process.kill()
-    process.communicate(timeout=60)
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    process.communicate(timeout=PATIENCE_S)
+    assert psutil.wait_procs(children, timeout=PATIENCE_S)[1] == []
     assert list(settings.key.parent.iterdir()) == []
     assert set(os.listdir("/dev/shm")) <= before
 
@@ -233,10 +235,10 @@ def test_a_stage_that_dies_ends_the_run(running, settings):
     process, children = running
     stages = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
     stages[1].kill()
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert re.search(r"keybeam: the process of the stage '[\w ]+' ended early\n", error)
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert psutil.wait_procs(children, timeout=PATIENCE_S)[1] == []
     assert list(settings.key.parent.iterdir()) == []
 
 
