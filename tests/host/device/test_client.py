@@ -120,20 +120,28 @@ def test_a_new_host_is_not_taken_for_the_one_before(device):
         assert model.words[SCRATCH] == value
 
 
-@given(
-    seed=st.integers(0, 2**32),
-    loss=st.sampled_from([0.0, 0.01, 0.2]),
-    change=st.sampled_from([0.0, 0.01]),
-    double=st.sampled_from([0.0, 0.01]),
-)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def over_bad_lines(test):
+    """Run a test with lines that lose, change and double bytes."""
+    lines = given(
+        seed=st.integers(0, 2**32),
+        loss=st.sampled_from([0.0, 0.01, 0.2]),
+        change=st.sampled_from([0.0, 0.01]),
+        double=st.sampled_from([0.0, 0.01]),
+    )
+    check = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+    return check(lines(test))
+
+
+def client_over(device, model, seed, *chances):
+    """A client whose line spoils bytes in both directions."""
+    faults = device.Faults(seed, *chances), device.Faults(seed + 1, *chances)
+    return LinkClient(device.MemoryTransport(model, *faults, answer_timeout=2e-4), attempts=6)
+
+
+@over_bad_lines
 def test_accesses_over_a_bad_line_end_right_or_in_a_typed_error(device, seed, loss, change, double):
     model = device.BoardModel(Role.TRANSMITTER)
-    faults = (
-        device.Faults(seed, loss, change, double),
-        device.Faults(seed + 1, loss, change, double),
-    )
-    client = LinkClient(device.MemoryTransport(model, *faults, answer_timeout=2e-4), attempts=6)
+    client = client_over(device, model, seed, loss, change, double)
     indices = np.arange(40, dtype=np.uint64) * np.uint64(1 << 40)
     done, failed = [], []
     for value in range(8):
@@ -158,13 +166,7 @@ def test_accesses_over_a_bad_line_end_right_or_in_a_typed_error(device, seed, lo
         assert len(done) == 8
 
 
-@given(
-    seed=st.integers(0, 2**32),
-    loss=st.sampled_from([0.0, 0.01, 0.2]),
-    change=st.sampled_from([0.0, 0.01]),
-    double=st.sampled_from([0.0, 0.01]),
-)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@over_bad_lines
 def test_a_scan_over_a_bad_line_ends_right_or_in_a_typed_error(device, seed, loss, change, double):
     class Selecting(device.BoardModel):
         """The scratch register selects what the revision shows; reading it selects the next."""
@@ -177,11 +179,7 @@ def test_a_scan_over_a_bad_line_ends_right_or_in_a_typed_error(device, seed, los
             return answer
 
     model = Selecting(Role.TRANSMITTER)
-    faults = (
-        device.Faults(seed, loss, change, double),
-        device.Faults(seed + 1, loss, change, double),
-    )
-    client = LinkClient(device.MemoryTransport(model, *faults, answer_timeout=2e-4), attempts=6)
+    client = client_over(device, model, seed, loss, change, double)
     choices = [7 * number % 100 for number in range(100)]
     groups = [
         (RegisterAccess(SCRATCH, choice), RegisterAccess(IdentityAddress.REVISION))
@@ -211,6 +209,29 @@ def test_a_scan_of_a_board_that_is_silent_or_refuses_is_a_typed_error(device):
     silent = device.MemoryTransport(model, dead, dead, answer_timeout=1e-3)
     with pytest.raises(LinkTimeoutError, match="did not answer"):
         LinkClient(silent).carry_out([(RegisterAccess(SCRATCH, 1),)])
+
+
+def test_a_register_is_read_for_each_choice_of_another_and_written_again_and_again(device):
+    class Selecting(device.BoardModel):
+        """The lowest bin selects what the count shows, beside bits that belong to nothing."""
+
+        def _carry_out(self, kind, sequence, body):
+            answer = super()._carry_out(kind, sequence, body)
+            self.words[count] = 5 * self.words[chosen]
+            return answer
+
+    model = Selecting(Role.RECEIVER)
+    chosen, count = (model.address(f"gate.h.histogram_{name}") for name in ("bin", "count"))
+    parts = []
+    with Receiver(device.MemoryTransport(model)) as board:
+        names = "gate.h.histogram_bin.bin", range(0, 1000, 7), "gate.h.histogram_count.count"
+        assert board.scan(*names, parts.append) == [5 * place for place in range(0, 1000, 7)]
+        assert board.scan("gate.h.histogram_bin", [3], "gate.h.histogram_count") == [15]
+        before = len(model.writes)
+        table = model.address("tagger.h.table")
+        board.write_all("tagger.h.table", range(50), parts.append)
+    assert model.writes[before:] == [(table, value) for value in range(50)]
+    assert parts[-1] == 1.0
 
 
 def test_an_answer_that_comes_late_does_not_spoil_a_wide_register(device):
