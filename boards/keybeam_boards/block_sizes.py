@@ -6,6 +6,7 @@ choice of look-up tables changes them.
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,7 +104,11 @@ def flip_flops_by_block(modules: Mapping[str, Any]) -> list[BlockSize]:
             for kind, number in cells[name].items()
         )
 
-    return [BlockSize(name.removeprefix(_TOP).lstrip("."), total(name)) for name in sorted(cells)]
+    # A number behind a dollar sign keeps blocks of equal names apart.
+    return [
+        BlockSize(re.sub(r"\$\d+", "", name.removeprefix(_TOP).lstrip(".")), total(name))
+        for name in sorted(cells)
+    ]
 
 
 def _main() -> None:

@@ -9,6 +9,7 @@ from keybeam.device import (
     LinkTimeoutError,
     PayloadFullError,
     Receiver,
+    RecordLoss,
     RegisterAccessError,
     RegisterNameError,
     RequestRefusedError,
@@ -16,6 +17,7 @@ from keybeam.device import (
 )
 from keybeam.device.client import LinkClient, RegisterAccess
 from keybeam.protocol.identity import IdentityAddress, Role
+from keybeam.protocol.records import RecordType, pack_records
 
 SCRATCH = IdentityAddress.SCRATCH
 
@@ -232,6 +234,35 @@ def test_a_register_is_read_for_each_choice_of_another_and_written_again_and_aga
         board.write_all("tagger.h.table", range(50), parts.append)
     assert model.writes[before:] == [(table, value) for value in range(50)]
     assert parts[-1] == 1.0
+
+
+def test_a_stream_that_is_started_has_nothing_of_an_earlier_program(device):
+    model = device.BoardModel(Role.RECEIVER)
+    transport = device.MemoryTransport(model)
+    old, new = (pack_records(RecordType.TAG, 0, np.arange(n, n + 5)) for n in (0, 1000))
+    with Receiver(transport) as board:
+        transport.incoming += model.tags(old)
+        board.start_stream()
+        fences = model.address("receiver.fence")
+        fence = pack_records(RecordType.FENCE, 0, np.array([model.words[fences]]))
+        other = pack_records(RecordType.FENCE, 0, np.array([model.words[fences] ^ 1]))
+        transport.incoming += model.tags(np.concatenate([old, other, old]))
+        assert board.records().size == 0
+        # The answer may be among records that are lost: it is asked for again.
+        model.tags(fence)
+        transport.incoming += model.tags(old)
+        assert board.records().size == 0
+        assert board.records().size == 0
+        asked = [value for address, value in model.writes if address == fences]
+        assert asked == [model.words[fences]] * 2
+        transport.incoming += model.tags(np.concatenate([old, fence, new]))
+        np.testing.assert_array_equal(board.records(), new)
+        # From then on losses are told, and another fence is nothing special.
+        transport.incoming += model.tags(np.concatenate([fence, new]))
+        np.testing.assert_array_equal(board.records(), np.concatenate([fence, new]))
+        model.tags(new)
+        transport.incoming += model.tags(new)
+        assert board.records() == RecordLoss(new.size)
 
 
 def test_an_answer_that_comes_late_does_not_spoil_a_wide_register(device):

@@ -18,7 +18,6 @@ from keybeam.protocol.link import (
 )
 from keybeam.protocol.numbers import FRAME_SLOTS
 from keybeam.protocol.records import RecordType, record_body, record_type
-from keybeam.timing import RecordDecoder
 from keybeam_sim.scenario import PassScenario
 from keybeam_sim.twin import PassSimulation, TwinProcess, TwinServer, TwinSettings
 
@@ -104,26 +103,6 @@ def test_no_time_passes_while_nobody_takes_the_records():
             for _ in range(20):
                 transmitter.read("transmitter.status.running")
         assert server.simulation.frames < 10 * 9537
-
-
-def test_a_stream_that_is_started_has_nothing_of_an_earlier_program():
-    with (
-        served(PassScenario(duration_s=300.0)) as server,
-        Transmitter(server.transmitter_url) as transmitter,
-    ):
-        with Receiver(server.receiver_url) as receiver:
-            receiver.write("receiver.control.stream", 1)
-            transmitter.write("transmitter.control.run", 1)
-            collect(receiver, 1)
-        with Receiver(server.receiver_url) as receiver:
-            earlier = server.simulation.frames
-            # What the earlier program did not take is still there.
-            kept = RecordDecoder().feed(collect(receiver, 1)).syncs["counter"]
-            assert kept[0] < earlier
-            receiver.start_stream()
-            counters = RecordDecoder().feed(collect(receiver, 20_000)).syncs["counter"]
-            assert counters[0] >= earlier
-            np.testing.assert_array_equal(counters, counters[0] + np.arange(counters.size))
 
 
 def _address(url):
