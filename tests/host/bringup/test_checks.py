@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from keybeam.bringup.checks import check, poisson_bounds, proportion_bounds
-from keybeam.bringup.steps.detectors import intervals_of
+from keybeam.bringup.steps.detectors import afterpulse_bounds, intervals_of
 from keybeam.protocol.records import FINE_PS
 
 
@@ -55,6 +55,22 @@ def test_dead_time_and_afterpulses_are_found(afterpulses):
     part = (found.within - found.expected) / found.intervals_ps.size
     # The window of 150 ns takes 95 % of them.
     assert part == pytest.approx(0.95 * afterpulses, abs=0.004)
+
+
+@pytest.mark.parametrize("afterpulses", [0.0, 0.3])
+def test_bounds_of_afterpulses_hold_for_a_few_clicks_of_a_noisy_detector(afterpulses):
+    found = [
+        afterpulse_bounds(intervals_of(clicks(1e6, 45_000, afterpulses, 150, seed)))
+        for seed in range(400)
+    ]
+    # The window of 150 ns takes 95 % of them.
+    within = 0.95 * afterpulses
+    above = sum(low > within for _, low, _ in found)
+    below = sum(high < within for _, _, high in found)
+    assert above <= 0.05 * len(found)
+    assert below <= 0.05 * len(found)
+    if afterpulses:
+        assert all(low > 0.05 for _, low, _ in found)
 
 
 def test_intervals_over_a_gap_are_left_out():

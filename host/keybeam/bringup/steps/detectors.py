@@ -28,7 +28,7 @@ from keybeam.receiver.registers import channel_register, take_snapshot
 from keybeam.report.plots import BLUE, GREEN, GREY, ORANGE, Plot, both_sizes
 from keybeam.transmitter import clear_flags, set_mode
 
-__all__ = ["DETECTORS", "Intervals", "intervals_of"]
+__all__ = ["DETECTORS", "Intervals", "afterpulse_bounds", "intervals_of"]
 
 _LIT = {
     Polarisation.D: (Channel.H, Channel.V, Channel.D),
@@ -161,8 +161,8 @@ def _clicks(data: Data, channel: Channel) -> Intervals:
     return max(found, key=lambda each: each.intervals_ps.size)
 
 
-def _afterpulses(found: Intervals) -> tuple[float, float, float]:
-    """Probability of an afterpulse with its bounds."""
+def afterpulse_bounds(found: Intervals) -> tuple[float, float, float]:
+    """Estimate the probability of an afterpulse, with a lower and an upper bound."""
     total = found.intervals_ps.size
     late = total - found.within
     lower, upper = proportion_bounds(found.within, total)
@@ -221,7 +221,7 @@ def _with_light(channel: Channel, found: Intervals, plan: Plan) -> list[Check]:
     )
     if clicks < _FEWEST:
         return [dead]
-    part, lower, upper = _afterpulses(found)
+    part, lower, upper = afterpulse_bounds(found)
     return [
         dead,
         check(
