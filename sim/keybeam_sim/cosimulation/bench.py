@@ -106,6 +106,7 @@ class Bench:
         self._load_random()
         dut.transmitter_uart.value = (1 << BLOCK_CYCLES) - 1
         dut.receiver_block.value = integer_from_block(_idle_block())
+        dut.receiver_places.value = 0
         dut.transmitter_clk.value = dut.receiver_clk.value = 0
         # Past the initial blocks, so that every change of a tick is one of a clock.
         await Timer(1, "ns")
@@ -154,8 +155,12 @@ class Bench:
             await ValueChange(dut.receiver_tick)
             sent = int(dut.receiver_uart.value).to_bytes(BLOCK_CYCLES // 8, "little")
             levels = port.exchange(np.unpackbits(np.frombuffer(sent, np.uint8), bitorder="little"))
-            words = self._link.receive(BLOCK_CYCLES) | levels.astype(np.uint32) << UART_SHIFT
+            places = self._link.places(BLOCK_CYCLES) if self._settings.boards.lines else None
+            words = self._link.receive(BLOCK_CYCLES, places)
+            words |= levels.astype(np.uint32) << UART_SHIFT
             dut.receiver_block.value = integer_from_block(words)
+            if places is not None:
+                dut.receiver_places.value = int.from_bytes(places.words.tobytes(), "little")
 
     def _load_random(self) -> None:
         numbers = np.arange(RANDOM_BLOCK_WORDS, dtype=np.uint64) + np.uint64(self._random_words)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keybeam_gateware.transmitter.pattern import FINE_DELAY_LAYOUT
+from keybeam_sim.cosimulation.edge_places import PLACES_WORD_BITS
 
 __all__ = [
     "AUXILIARY_SHIFTS",
@@ -62,6 +63,7 @@ module {TOP_NAME} (
   output reg transmitter_tick {_PUBLIC},
   output [{_FINE_DELAYS_BITS - 1}:0] fine_delays {_PUBLIC},
   input [{32 * BLOCK_CYCLES - 1}:0] receiver_block {_PUBLIC},
+  input [{PLACES_WORD_BITS * BLOCK_CYCLES - 1}:0] receiver_places {_PUBLIC},
   output reg [{BLOCK_CYCLES - 1}:0] receiver_uart {_PUBLIC},
   output reg receiver_tick {_PUBLIC}
 );
@@ -103,6 +105,7 @@ module {TOP_NAME} (
   reg receiver_reset;
   reg [{_CYCLE_BITS - 1}:0] played;
   reg [{32 * BLOCK_CYCLES - 1}:0] playing;
+  reg [{PLACES_WORD_BITS * BLOCK_CYCLES - 1}:0] playing_places;
   reg [{BLOCK_CYCLES - 1}:0] receiver_levels;
   wire [31:0] playing_word = playing[32*played +: 32];
   always @(posedge receiver_clk) begin
@@ -112,6 +115,7 @@ module {TOP_NAME} (
     if (played == CYCLES - 1) begin
       receiver_uart <= {{receiver_tx, receiver_levels[CYCLES-2:0]}};
       playing <= receiver_block;
+      playing_places <= receiver_places;
       receiver_reset <= 0;
     end
   end
@@ -120,6 +124,7 @@ module {TOP_NAME} (
     .line(playing_word[3:0]), .detectors(playing_word[19:4]), .pps(4'd0),
     .auxiliary({{playing_word[{AUXILIARY_SHIFTS[1] + 3}:{AUXILIARY_SHIFTS[1]}],
       playing_word[{AUXILIARY_SHIFTS[0] + 3}:{AUXILIARY_SHIFTS[0]}]}}),
+    .places(playing_places[{PLACES_WORD_BITS}*played +: {PLACES_WORD_BITS}]),
     .uart_rx(playing_word[{UART_SHIFT}]), .uart_tx(receiver_tx)
   );
 
@@ -127,7 +132,8 @@ module {TOP_NAME} (
     random_words = 0; random_loaded = 0;
     sent = 0; sent_words = 0; transmitter_block = {{CYCLES{{32'h01000000}}}};
     transmitter_tick = 0; transmitter_levels = {{CYCLES{{1'b1}}}};
-    played = 0; playing = {{CYCLES{{32'h01000000}}}}; receiver_levels = {{CYCLES{{1'b1}}}};
+    played = 0; playing = {{CYCLES{{32'h01000000}}}}; playing_places = 0;
+    receiver_levels = {{CYCLES{{1'b1}}}};
     receiver_uart = {{CYCLES{{1'b1}}}}; receiver_tick = 0;
     transmitter_reset = 1; receiver_reset = 1;
   end

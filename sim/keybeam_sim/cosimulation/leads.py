@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from keybeam.protocol.lanes import FINE_DELAY_STEP_PS, FINE_DELAY_STEPS
 from keybeam.protocol.numbers import FABRIC_PERIOD_PS, SLOTS_PER_CYCLE
+from keybeam.protocol.records import AUXILIARY_CHANNELS
 from keybeam_gateware.transmitter import LANES_LAYOUT
 from keybeam_sim.cosimulation.blocks import AUXILIARY_SHIFTS
+from keybeam_sim.cosimulation.edge_places import EdgePlaces
 from keybeam_sim.cosimulation.settings import LEAD_DELAY_PS, LeadSettings
 
 __all__ = ["Leads"]
@@ -68,8 +70,17 @@ class Leads:
         joined = np.concatenate([self._changes[lane], times])
         self._changes[lane] = np.maximum.accumulate(joined)
 
-    def receive(self, times: NDArray[np.int64]) -> list[tuple[int, NDArray[np.uint8]]]:
+    def receive(
+        self, times: NDArray[np.int64], places: EdgePlaces | None = None
+    ) -> list[tuple[int, NDArray[np.uint8]]]:
         """Levels of the leads at times in femtoseconds, in order and after all asked for before.
+
+        Parameters
+        ----------
+        times : ndarray of int64
+            When, four times in a cycle of the receiver.
+        places : EdgePlaces, optional
+            Told where the edges are.
 
         Returns
         -------
@@ -83,8 +94,13 @@ class Leads:
             levels = (self._levels[lane] ^ (passed & 1)).astype(np.uint8)
             self._levels[lane] = levels[-1]
             self._changes[lane] = changes[passed[-1] :]
+            end = self._end(lane) % len(AUXILIARY_SHIFTS)
             if levels.any():
-                seen.append((AUXILIARY_SHIFTS[self._end(lane) % len(AUXILIARY_SHIFTS)], levels))
+                seen.append((AUXILIARY_SHIFTS[end], levels))
+            if places is not None:
+                behind = np.flatnonzero(np.diff(passed, prepend=0))
+                leads = times[behind] - changes[passed[behind] - 1]
+                places.mark(AUXILIARY_CHANNELS[end], behind, leads)
         return seen
 
     def _end(self, lane: int) -> int:

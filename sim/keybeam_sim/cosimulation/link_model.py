@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keybeam.protocol.numbers import FABRIC_PERIOD_PS, SLOTS_PER_CYCLE
-from keybeam.protocol.records import DETECTOR_CHANNELS
+from keybeam.protocol.records import DETECTOR_CHANNELS, Channel
 from keybeam.protocol.symbols import (
     INTENSITY_MEAN_PHOTONS,
     SYMBOL_BITS,
@@ -27,6 +27,7 @@ from keybeam.protocol.symbols import (
 )
 from keybeam_gateware.transmitter import LANES_LAYOUT
 from keybeam_sim.cosimulation.blocks import DETECTORS_SHIFT, LINE_SHIFT
+from keybeam_sim.cosimulation.edge_places import EdgePlaces
 from keybeam_sim.cosimulation.leads import Leads
 from keybeam_sim.cosimulation.settings import (
     CLICK_WIDTH_PS,
@@ -110,6 +111,16 @@ class _Click(NamedTuple):
     symbol: int
 
 
+class _Pulse(NamedTuple):
+    """A click's pulse at the receiver's pin: its edges, and the first sample behind each."""
+
+    detector: int
+    rise: int
+    fall: int
+    rise_fs: int
+    fall_fs: int
+
+
 class LinkModel:
     """Carries the transmitter's light to the receiver's pins.
 
@@ -143,12 +154,13 @@ class LinkModel:
         self._sent = 0
         self._cycle = first_cycle
         self._clicks: list[_Click] = []
-        self._high: list[tuple[int, int, int]] = []
+        self._high: list[_Pulse] = []
         self._leads = None if settings.leads is None else Leads(settings.leads, settings.seed)
         self._blind_until = [0] * len(DETECTOR_CHANNELS)
         # Line bits on their way: a ring long enough for twice the delay.
         cycles = 2 * settings.delay_ps // FABRIC_PERIOD_PS + (1 << 12)
         self._line = np.zeros(1 << cycles.bit_length(), np.uint8)
+        self._line_level = 0
 
     def transmit(self, words: NDArray[np.uint32], fine_delays: int = 0) -> None:
         """Take what the transmitter sent in the next cycles.
@@ -197,13 +209,19 @@ class LinkModel:
             time_fs += round(self._generator.normal(0, self._jitter_fs))
         heapq.heappush(self._clicks, _Click(time_fs, detector, slot, symbol))
 
-    def receive(self, cycles: int) -> NDArray[np.uint32]:
+    def places(self, cycles: int) -> EdgePlaces:
+        """Make room for where the edges of some cycles are."""
+        return EdgePlaces(cycles, self._period_fs / SLOTS_PER_CYCLE)
+
+    def receive(self, cycles: int, places: EdgePlaces | None = None) -> NDArray[np.uint32]:
         """Return what the receiver's pins see in its next cycles.
 
         Parameters
         ----------
         cycles : int
             How many.
+        places : EdgePlaces, optional
+            Told where the edges are.
 
         Returns
         -------
@@ -218,14 +236,14 @@ class LinkModel:
         first = self._cycle * SLOTS_PER_CYCLE
         samples = np.arange(first, first + cycles * SLOTS_PER_CYCLE, dtype=np.int64)
         times = samples * self._period_fs // SLOTS_PER_CYCLE
-        line = self._sample_line(times)
+        line = self._sample_line(times, places)
         for fault in self._faults("line cut"):
             line[(times >= fault.begin_ps * _FS_PER_PS) & (times < fault.end_ps * _FS_PER_PS)] = 0
         words = _pack(line)
-        for detector, levels in self._sample_detectors(first, samples.size, int(times[-1])):
+        for detector, levels in self._sample_detectors(first, samples.size, int(times[-1]), places):
             words |= _pack(levels) << np.uint32(DETECTORS_SHIFT + SLOTS_PER_CYCLE * detector)
         if self._leads is not None:
-            for shift, levels in self._leads.receive(times):
+            for shift, levels in self._leads.receive(times, places):
                 words |= _pack(levels) << np.uint32(shift)
         for fault in self._faults("stuck detector"):
             high = (times >= fault.begin_ps * _FS_PER_PS) & (times < fault.end_ps * _FS_PER_PS)
@@ -234,17 +252,24 @@ class LinkModel:
         self._cycle += cycles
         return words
 
-    def _sample_line(self, times: NDArray[np.int64]) -> NDArray[np.uint8]:
-        cycles = (times - self._delay_fs) // TRANSMITTER_PERIOD_FS
+    def _sample_line(
+        self, times: NDArray[np.int64], places: EdgePlaces | None
+    ) -> NDArray[np.uint8]:
+        cycles, leads = np.divmod(times - self._delay_fs, TRANSMITTER_PERIOD_FS)
         if cycles[-1] >= self._sent:
             raise ValueError(
                 f"the receiver's cycle {self._cycle} needs the transmitter's cycle {cycles[-1]}, "
                 f"only {self._sent} are known"
             )
-        return np.where(cycles < 0, 0, self._line[cycles % self._line.size])
+        levels = np.where(cycles < 0, 0, self._line[cycles % self._line.size])
+        if places is not None:
+            changed = np.flatnonzero(np.diff(levels, prepend=self._line_level))
+            places.mark(Channel.LINE, changed, leads[changed])
+            self._line_level = levels[-1]
+        return levels
 
     def _sample_detectors(
-        self, first: int, count: int, last_fs: int
+        self, first: int, count: int, last_fs: int, places: EdgePlaces | None
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Yield the detectors with a pulse in `count` samples from `first` on, and the levels."""
         self._add_background(count, last_fs)
@@ -255,15 +280,24 @@ class LinkModel:
             dead_fs = self._settings.dead_time_ps * _FS_PER_PS
             self._blind_until[click.detector] = click.time_fs + dead_fs
             self._add_afterpulse(click)
-            rise = self._sample_at(click.time_fs)
-            self._high.append((click.detector, rise, self._sample_at(click.time_fs + _WIDTH_FS)))
+            edges = click.time_fs, click.time_fs + _WIDTH_FS
+            rise, fall = map(self._sample_at, edges)
+            self._high.append(_Pulse(click.detector, rise, fall, *edges))
             if self._truth is not None:
                 self._truth.click(click.slot, click.symbol, click.detector, click.time_fs, rise)
-        for detector, rise, fall in self._high:
+        for pulse in self._high:
             levels = np.zeros(count, np.uint8)
-            levels[max(0, rise - first) : max(0, fall - first)] = 1
-            yield detector, levels
-        self._high = [pulse for pulse in self._high if pulse[2] > first + count]
+            levels[max(0, pulse.rise - first) : max(0, pulse.fall - first)] = 1
+            if places is not None:
+                self._mark(places, pulse, first)
+            yield pulse.detector, levels
+        self._high = [pulse for pulse in self._high if pulse.fall > first + count]
+
+    def _mark(self, places: EdgePlaces, pulse: _Pulse, first: int) -> None:
+        samples = np.array([pulse.rise, pulse.fall])
+        times = samples * self._period_fs // SLOTS_PER_CYCLE
+        leads = times - np.array([pulse.rise_fs, pulse.fall_fs])
+        places.mark(DETECTOR_CHANNELS[pulse.detector], samples - first, leads)
 
     def _is_dead(self, click: _Click) -> bool:
         return any(

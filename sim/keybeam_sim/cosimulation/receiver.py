@@ -1,7 +1,8 @@
 """The co-simulated receiver: the terminal, and with delay lines what stands before them.
 
-The link exchanges samples only, so an edge stands a fixed time after the sample that shows it
-first. The lines have uneven taps, as real ones: what the host calibrates is there to be found.
+The link tells, beside the samples, where in their slot the edges of a cycle are; a line shows them
+a slot later. The lines have uneven taps, as real ones: what the host calibrates is there to be
+found.
 """
 
 import numpy as np
@@ -13,17 +14,15 @@ from keybeam.protocol.numbers import FABRIC_PERIOD_PS, SLOT_PS, SLOTS_PER_CYCLE
 from keybeam.protocol.records import AUXILIARY_CHANNELS, DETECTOR_CHANNELS, Channel
 from keybeam_gateware.primitives.portable import DelayLine
 from keybeam_gateware.tops import Receiver
+from keybeam_sim.cosimulation.edge_places import PLACE_BITS, PLACE_INPUTS, PLACES_WORD_BITS
 
-__all__ = ["EDGE_PS", "LINE_TAPS", "MEAN_TAP_PS", "CosimulatedReceiver", "line_delays"]
+__all__ = ["LINE_TAPS", "MEAN_TAP_PS", "CosimulatedReceiver", "line_delays"]
 
 LINE_TAPS = 96
 """Taps of a co-simulated line: fewer and longer ones than a real line has, for speed."""
 
 MEAN_TAP_PS = 96.0
 """Mean delay of its taps; together they last for 9.2 ns."""
-
-EDGE_PS = 400
-"""Time from the beginning of the slot of the first changed sample to the change."""
 
 _PULSER_PS = 14_683
 """Half a period of the pulser: 34 MHz, without a small common multiple with the clock."""
@@ -55,11 +54,14 @@ class _Changes(wiring.Component):
     -------
     samples : In(4)
         Samples of the cycle.
+    places : In(32)
+        Where in its slot the level changes before each sample, in 2^-8 slot, a byte a sample.
     changes, first_ps, second_ps : Out
         As a `DelayLine` takes them. Of more than two changes, two are left out.
     """
 
     samples: In(SLOTS_PER_CYCLE)
+    places: In(PLACE_BITS * SLOTS_PER_CYCLE)
     changes: Out(2)
     first_ps: Out(range(FABRIC_PERIOD_PS))
     second_ps: Out(range(FABRIC_PERIOD_PS))
@@ -71,7 +73,10 @@ class _Changes(wiring.Component):
         flips = Signal(SLOTS_PER_CYCLE)
         m.d.comb += flips.eq(self.samples ^ Cat(last, self.samples[:-1]))
         number = sum(flips)
-        times = [slot * SLOT_PS + EDGE_PS for slot in range(SLOTS_PER_CYCLE)]
+        times = [
+            slot * SLOT_PS + (self.places.word_select(slot, PLACE_BITS) * SLOT_PS >> PLACE_BITS)
+            for slot in range(SLOTS_PER_CYCLE)
+        ]
         latest = earliest = times[0]
         for flip, time in list(zip(flips, times, strict=True))[1:]:
             latest = Mux(flip, time, latest)
@@ -162,6 +167,9 @@ class CosimulatedReceiver(wiring.Component):
     -------
     line, detectors, pps, auxiliary : In
         As those of `keybeam_gateware.tops.Receiver`.
+    places : In
+        Where in their slots the inputs change: those of each of `PLACE_INPUTS`, as `_Changes` has
+        them.
     uart_rx : In(1), uart_tx : Out(1)
         Serial line from and to the host.
     """
@@ -170,6 +178,7 @@ class CosimulatedReceiver(wiring.Component):
     detectors: In(data.ArrayLayout(unsigned(SLOTS_PER_CYCLE), len(DETECTOR_CHANNELS)))
     pps: In(SLOTS_PER_CYCLE)
     auxiliary: In(data.ArrayLayout(unsigned(SLOTS_PER_CYCLE), len(AUXILIARY_CHANNELS)))
+    places: In(PLACES_WORD_BITS)
     uart_rx: In(1, init=1)
     uart_tx: Out(1, init=1)
 
@@ -209,6 +218,9 @@ class CosimulatedReceiver(wiring.Component):
         m.submodules[f"changes_{name}"] = changes = _Changes()
         m.submodules[f"follower_{name}"] = follower = _Follower()
         m.submodules[f"line_{name}"] = line = DelayLine(line_delays(channel))
+        if channel in PLACE_INPUTS:
+            places = self.places.word_select(PLACE_INPUTS.index(channel), len(changes.places))
+            m.d.comb += changes.places.eq(places)
         pulsed = terminal.calibrate[channel]
         m.d.comb += [
             changes.samples.eq(inputs[channel]),
