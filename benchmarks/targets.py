@@ -34,7 +34,7 @@ KEY_GAIN = {"whole": 1.35, "blocks": 1.10}
 LARGEST_GAIN = 1.8
 """More would be an error to be found."""
 
-TRIAL_BLOCKS = 1000
+TRIAL_BLOCKS = 10_000
 """Simulated blocks of each attack."""
 
 MEMORY_MIB = 2048
