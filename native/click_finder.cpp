@@ -33,7 +33,7 @@ struct OpenFrame {
     std::int64_t low, high; // steps after the origin from which on, and before which, its tags lie
     std::int64_t nominal;   // steps after the origin of its nominal start
     double deviation;       // of its start from that, in picoseconds
-    double duration;        // in picoseconds
+    double slots_per_ps;    // slots over its duration
     std::uint64_t first;    // index of its first pulse
 };
 
@@ -44,7 +44,8 @@ struct BlockRule {
     std::uint64_t lowest;  // time of the first step of the frame
     std::uint64_t longest; // most steps after that
     double low;            // the first step of the frame after its nominal start
-    double step_ps, shift_ps, deviation, duration, frame_slots, slot_ps;
+    std::uint64_t first_index; // of the frame's first pulse
+    double step_ps, shift_ps, deviation, slots_per_ps, frame_slots, slot_ps;
     float narrow_slot_ps, delay_ps, half_width_ps;
 };
 
@@ -55,6 +56,9 @@ struct Block {
     float phase[kBlock];
     std::uint8_t channel[kBlock];
     std::uint8_t kept[kBlock];
+    // A click as it is written: two words, of which the last three bytes are nothing.
+    std::uint64_t index[kBlock];
+    std::uint64_t rest[kBlock];
 };
 
 // Finds when the tags of a block lie in the frame; false unless all words are tags in it.
@@ -75,12 +79,12 @@ inline void find_slots(const BlockRule &rule, Block &block) {
     // Copies, which writing to the block cannot change, and loops apart by the size of their values:
     // so compilers find them fit for vectors.
     const double low = rule.low, step = rule.step_ps, shift = rule.shift_ps;
-    const double deviation = rule.deviation, duration = rule.duration, slots = rule.frame_slots;
-    const auto most = static_cast<std::int32_t>(slots) - 1;
+    const double deviation = rule.deviation, slots_per_ps = rule.slots_per_ps;
+    const auto most = static_cast<std::int32_t>(rule.frame_slots) - 1;
     for (std::size_t place = 0; place < kBlock; ++place) {
         const double since =
             (static_cast<double>(block.since[place]) + low) * step + shift - deviation;
-        block.scaled[place] = since / duration * slots;
+        block.scaled[place] = since * slots_per_ps;
     }
     for (std::size_t place = 0; place < kBlock; ++place) {
         // What is cut off is the fraction, but below zero, where slot 0 is taken anyway.
@@ -106,6 +110,18 @@ inline void find_gated(const BlockRule &rule, Block &block) {
     }
 }
 
+inline void make_words(const BlockRule &rule, Block &block) {
+    const std::uint64_t first = rule.first_index;
+    for (std::size_t place = 0; place < kBlock; ++place) {
+        block.index[place] = first + static_cast<std::uint64_t>(std::int64_t{block.slot[place]});
+    }
+    for (std::size_t place = 0; place < kBlock; ++place) {
+        std::uint32_t phase;
+        std::memcpy(&phase, &block.phase[place], sizeof phase);
+        block.rest[place] = std::uint64_t{phase} << 8 | block.channel[place];
+    }
+}
+
 inline bool place_block(const BlockRule &rule, const unsigned char *words, bool gated,
                         Block &block) {
     if (!find_since(rule, words, block)) {
@@ -115,6 +131,7 @@ inline bool place_block(const BlockRule &rule, const unsigned char *words, bool 
     if (gated) {
         find_gated(rule, block);
     }
+    make_words(rule, block);
     return true;
 }
 
@@ -163,9 +180,10 @@ class Placer {
   public:
     Placer(const FrameLayout &layout, const FrameStarts &frames, const RecordFields &fields,
            const PackedTags &tags, const ClickGate *gate, unsigned char *clicks,
-           unsigned char *later)
+           std::size_t room, unsigned char *later)
         : layout_(layout), frames_(frames), fields_(fields), tags_(tags), gate_(gate),
-          seconds_(gate ? gate->second_slots : 1, first_pulse()), out_(clicks), later_(later),
+          seconds_(gate ? gate->second_slots : 1, first_pulse()), out_(clicks), room_(room),
+          later_(later),
           time_mask_((std::uint64_t{1} << fields.time_bits) - 1),
           frame_slots_(static_cast<std::uint64_t>(layout.frame_slots)) {
         placed.earliest = INT64_MAX;
@@ -208,6 +226,12 @@ class Placer {
         return static_cast<double>(steps) * layout_.step_ps + frames_.shift_ps;
     }
 
+    double slots_per_ps(std::size_t frame) const {
+        const double duration =
+            layout_.frame_ps + frames_.deviations[frame + 1] - frames_.deviations[frame];
+        return layout_.frame_slots / duration;
+    }
+
     // The first step that is not before a time.
     std::int64_t first_step(double time) const {
         auto step =
@@ -227,8 +251,7 @@ class Placer {
         open_.high = first_step(frames_.starts[frame + 1]);
         open_.nominal = static_cast<std::int64_t>(frame) * layout_.frame_steps;
         open_.deviation = frames_.deviations[frame];
-        open_.duration =
-            layout_.frame_ps + frames_.deviations[frame + 1] - frames_.deviations[frame];
+        open_.slots_per_ps = slots_per_ps(frame);
         open_.first = (frames_.counter + frame) * frame_slots_;
         // All that a block adds to its clicks' indices stays within these.
         const std::uint64_t pulses = frame_slots_ + 2;
@@ -252,7 +275,8 @@ class Placer {
         rule.step_ps = layout_.step_ps;
         rule.shift_ps = frames_.shift_ps;
         rule.deviation = open_.deviation;
-        rule.duration = open_.duration;
+        rule.slots_per_ps = open_.slots_per_ps;
+        rule.first_index = open_.first;
         rule.frame_slots = layout_.frame_slots;
         rule.slot_ps = layout_.slot_ps;
         rule.narrow_slot_ps = static_cast<float>(layout_.slot_ps);
@@ -265,7 +289,7 @@ class Placer {
 
     bool place_together(const unsigned char *words) {
         Block block;
-        if (!whole_ || !kPlaceBlock(rule_, words, gate_ != nullptr, block)) {
+        if (!whole_ || (placed.clicks + kBlock + 1) * kClickBytes > room_ || !kPlaceBlock(rule_, words, gate_ != nullptr, block)) {
             return false;
         }
         placed.inside += kBlock;
@@ -331,8 +355,7 @@ class Placer {
         const double deviation = frames_.deviations[frame_];
         const double since =
             static_cast<double>(steps - nominal) * layout_.step_ps + frames_.shift_ps - deviation;
-        const double duration = layout_.frame_ps + frames_.deviations[frame_ + 1] - deviation;
-        const double scaled = since / duration * layout_.frame_slots;
+        const double scaled = since * slots_per_ps(frame_);
         const double slot =
             std::fmin(std::fmax(std::floor(scaled), 0.0), layout_.frame_slots - 1.0);
         const std::uint64_t index =
@@ -366,15 +389,14 @@ class Placer {
     }
 
     // Writes the clicks of a block and gives their number. All are written, and those that are not
-    // kept written over: no processor can foresee which these are.
+    // kept written over: no processor can foresee which these are. Each takes three bytes more than
+    // it has, which the next one takes back.
     template <bool gated> std::size_t write_block(const Block &block) {
-        const std::uint64_t first = open_.first;
         unsigned char *const begin = out_ + placed.clicks * kClickBytes;
         unsigned char *out = begin;
         for (std::size_t place = 0; place < kBlock; ++place) {
-            store(out, first + static_cast<std::uint64_t>(std::int64_t{block.slot[place]}));
-            out[kChannelAt] = block.channel[place];
-            store(out + kPhaseAt, block.phase[place]);
+            store(out, block.index[place]);
+            store(out + kChannelAt, block.rest[place]);
             out += gated ? block.kept[place] * kClickBytes : kClickBytes;
         }
         return static_cast<std::size_t>(out - begin) / kClickBytes;
@@ -393,7 +415,9 @@ class Placer {
     const PackedTags &tags_;
     const ClickGate *gate_;
     Seconds seconds_;
-    unsigned char *out_, *later_;
+    unsigned char *out_;
+    std::size_t room_; // bytes
+    unsigned char *later_;
     std::uint64_t time_mask_, frame_slots_;
     std::size_t frame_ = 0;
     bool whole_ = false; // whether the open frame's tags may be placed together
@@ -405,8 +429,8 @@ class Placer {
 
 Placed place_tags(const FrameLayout &layout, const FrameStarts &frames, const RecordFields &fields,
                   const PackedTags &tags, const ClickGate *gate, unsigned char *clicks,
-                  unsigned char *later) {
-    Placer placer(layout, frames, fields, tags, gate, clicks, later);
+                  std::size_t room, unsigned char *later) {
+    Placer placer(layout, frames, fields, tags, gate, clicks, room, later);
     placer.place_all();
     return std::move(placer.placed);
 }

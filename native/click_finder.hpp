@@ -62,11 +62,11 @@ struct Placed {
     std::vector<std::int64_t> gated_in;  // clicks written of each second
 };
 
-// Gives tags their pulse index. `clicks` and `later` have room for all of them. Without a gate every
-// click is written, and nothing is counted by seconds.
+// Gives tags their pulse index. `clicks`, of `room` bytes, and `later` have room for all of them.
+// Without a gate every click is written, and nothing is counted by seconds.
 Placed place_tags(const FrameLayout &layout, const FrameStarts &frames, const RecordFields &fields,
                   const PackedTags &tags, const ClickGate *gate, unsigned char *clicks,
-                  unsigned char *later);
+                  std::size_t room, unsigned char *later);
 
 // Moves the slot centres `delay_ps` later, and writes the clicks within `half_width_ps` of them to
 // `gated`, which has room for all; returns their number.

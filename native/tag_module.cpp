@@ -141,7 +141,7 @@ nb::tuple place_tags(const Records &words, std::int64_t base, unsigned time_bits
     {
         nb::gil_scoped_release release;
         placed = keybeam::place_tags(layout, frames, fields, tags, gate ? &limits : nullptr,
-                                     clicks.data(),
+                                     clicks.data(), clicks.shape(0),
                                      reinterpret_cast<unsigned char *>(later.data()));
     }
     return nb::make_tuple(placed.clicks, placed.inside, placed.wanted, placed.before, placed.after,

@@ -178,7 +178,7 @@ def place_tags_numpy(
     # Relative to the nominal start of its own frame a time is exact, whatever the chunk.
     ps = (times - frame * FRAME_STEPS) * FINE_PS + frames.shift_ps - deviations[frame]
     duration = FRAME_DURATION_PS + deviations[frame + 1] - deviations[frame]
-    scaled = ps / duration * FRAME_SLOTS
+    scaled = ps * (FRAME_SLOTS / duration)
     slot = np.clip(np.floor(scaled), 0, FRAME_SLOTS - 1)
     clicks = np.empty(taken.size, CLICK_DTYPE)
     counters = (frames.counter + frame).astype(np.uint64)
