@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keybeam.distillation import BlockCounts, KeyLength, toeplitz
+from keybeam.distillation import BlockCounts, KeyLength, prepare_toeplitz, toeplitz
 from keybeam.key_length import Analysis, BasisCounts, SessionAnalysis
 from keybeam.pipeline.items import BlockMade, Corrected, header_of, pack
 from keybeam.pipeline.meter import Meter
@@ -35,6 +35,7 @@ def amplify_blocks(
     )
     with meter.preparing():
         analysis.prepare()
+        prepare_toeplitz()
     plan = BlockPlan(settings.packets_of_a_block)
     file = _KeyFile(settings.key)
     packets: list[tuple[Corrected, np.ndarray]] = []
@@ -43,7 +44,7 @@ def amplify_blocks(
         for item in items:
             header = header_of(item, Corrected)
             meter.taken += item.arrays[0].size
-            packets.append((header, item.arrays[0]))
+            packets.append((header, item.arrays[0].copy()))
             if header.counts.number + 1 == plan.end(header.counts.number):
                 yield _block(settings, meter, analysis, packets, number, file)
                 number += any(part.statistics.good for part, _ in packets)
