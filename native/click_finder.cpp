@@ -12,6 +12,8 @@ namespace keybeam {
 namespace {
 
 constexpr std::size_t kChannelAt = 8, kPhaseAt = 9;
+constexpr unsigned kChannelBits = 2;
+constexpr std::uint32_t kChannelMask = (1u << kChannelBits) - 1;
 constexpr unsigned kRectilinear = 0b0011, kDiagonal = 0b1100;
 
 template <typename Value> Value load(const unsigned char *bytes) {
@@ -45,6 +47,7 @@ struct BlockRule {
     std::uint64_t longest; // most steps after that
     double low;            // the first step of the frame after its nominal start
     std::uint64_t first_index; // of the frame's first pulse
+    std::uint32_t first_word;  // the same after the first pulse of the gate
     double step_ps, shift_ps, deviation, slots_per_ps, frame_slots, slot_ps;
     float narrow_slot_ps, delay_ps, half_width_ps;
 };
@@ -56,9 +59,10 @@ struct Block {
     float phase[kBlock];
     std::uint8_t channel[kBlock];
     std::uint8_t kept[kBlock];
-    // A click as it is written: two words, of which the last three bytes are nothing.
+    // A click as it is written without a gate: two words, of which the last three bytes are nothing.
     std::uint64_t index[kBlock];
     std::uint64_t rest[kBlock];
+    std::uint32_t word[kBlock]; // the same behind one
 };
 
 // Finds when the tags of a block lie in the frame; false unless all words are tags in it.
@@ -122,6 +126,14 @@ inline void make_words(const BlockRule &rule, Block &block) {
     }
 }
 
+inline void make_packed(const BlockRule &rule, Block &block) {
+    const std::uint32_t first = rule.first_word;
+    for (std::size_t place = 0; place < kBlock; ++place) {
+        const std::uint32_t pulses = first + static_cast<std::uint32_t>(block.slot[place]);
+        block.word[place] = pulses << kChannelBits | block.channel[place];
+    }
+}
+
 inline bool place_block(const BlockRule &rule, const unsigned char *words, bool gated,
                         Block &block) {
     if (!find_since(rule, words, block)) {
@@ -130,8 +142,10 @@ inline bool place_block(const BlockRule &rule, const unsigned char *words, bool 
     find_slots(rule, block);
     if (gated) {
         find_gated(rule, block);
+        make_packed(rule, block);
+    } else {
+        make_words(rule, block);
     }
-    make_words(rule, block);
     return true;
 }
 
@@ -281,6 +295,7 @@ class Placer {
         rule.slot_ps = layout_.slot_ps;
         rule.narrow_slot_ps = static_cast<float>(layout_.slot_ps);
         if (gate_ != nullptr) {
+            rule.first_word = static_cast<std::uint32_t>(open_.first - gate_->first);
             rule.delay_ps = gate_->delay_ps;
             rule.half_width_ps = gate_->half_width_ps;
         }
@@ -289,7 +304,8 @@ class Placer {
 
     bool place_together(const unsigned char *words) {
         Block block;
-        if (!whole_ || (placed.clicks + kBlock + 1) * kClickBytes > room_ || !kPlaceBlock(rule_, words, gate_ != nullptr, block)) {
+        const bool fits = gate_ != nullptr || (placed.clicks + kBlock + 1) * kClickBytes <= room_;
+        if (!whole_ || !fits || !kPlaceBlock(rule_, words, gate_ != nullptr, block)) {
             return false;
         }
         placed.inside += kBlock;
@@ -299,7 +315,7 @@ class Placer {
         }
         placed.wanted += kBlock;
         const std::size_t before = placed.clicks;
-        placed.clicks += gate_ == nullptr ? write_block<false>(block) : write_block<true>(block);
+        placed.clicks += gate_ == nullptr ? write_block(block) : write_gated(block);
         if (gate_ != nullptr) {
             seconds_.add(placed.placed_in, open_.first - 1, kBlock);
             seconds_.add(placed.gated_in, open_.first - 1, placed.clicks - before);
@@ -383,23 +399,33 @@ class Placer {
         seconds_.add(placed.placed_in, aligned, 1);
         if (std::fabs(left) <= gate_->half_width_ps) {
             seconds_.add(placed.gated_in, aligned, 1);
-            write(aligned, channel, left);
-            ++placed.clicks;
+            const auto pulses = static_cast<std::uint32_t>(aligned - gate_->first);
+            store(out_ + placed.clicks++ * sizeof(std::uint32_t), pulses << kChannelBits | channel);
         }
     }
 
-    // Writes the clicks of a block and gives their number. All are written, and those that are not
-    // kept written over: no processor can foresee which these are. Each takes three bytes more than
-    // it has, which the next one takes back.
-    template <bool gated> std::size_t write_block(const Block &block) {
-        unsigned char *const begin = out_ + placed.clicks * kClickBytes;
-        unsigned char *out = begin;
-        for (std::size_t place = 0; place < kBlock; ++place) {
+    // Writes the clicks of a block and gives their number. Each takes three bytes more than it has,
+    // which the next one takes back.
+    std::size_t write_block(const Block &block) {
+        unsigned char *out = out_ + placed.clicks * kClickBytes;
+        for (std::size_t place = 0; place < kBlock; ++place, out += kClickBytes) {
             store(out, block.index[place]);
             store(out + kChannelAt, block.rest[place]);
-            out += gated ? block.kept[place] * kClickBytes : kClickBytes;
         }
-        return static_cast<std::size_t>(out - begin) / kClickBytes;
+        return kBlock;
+    }
+
+    // The same of those that the gate keeps. All are written, and those that are not kept written
+    // over: no processor can foresee which these are.
+    std::size_t write_gated(const Block &block) {
+        constexpr std::size_t bytes = sizeof(std::uint32_t);
+        unsigned char *const begin = out_ + placed.clicks * bytes;
+        unsigned char *out = begin;
+        for (std::size_t place = 0; place < kBlock; ++place) {
+            store(out, block.word[place]);
+            out += block.kept[place] * bytes;
+        }
+        return static_cast<std::size_t>(out - begin) / bytes;
     }
 
     void write(std::uint64_t index, std::uint8_t channel, float phase) {
@@ -464,6 +490,57 @@ ClickOrder order_of(const unsigned char *clicks, std::size_t count) {
         same |= index == before;
     }
     return less ? ClickOrder::mixed : same ? ClickOrder::equal : ClickOrder::rising;
+}
+
+ClickOrder order_of_words(const std::uint32_t *words, std::size_t count) {
+    std::uint32_t less = 0, same = 0;
+    for (std::size_t place = 1; place < count; ++place) {
+        const std::uint32_t before = words[place - 1] >> kChannelBits;
+        const std::uint32_t pulses = words[place] >> kChannelBits;
+        less |= pulses < before;
+        same |= pulses == before;
+    }
+    return less ? ClickOrder::mixed : same ? ClickOrder::equal : ClickOrder::rising;
+}
+
+std::size_t pack_clicks(const unsigned char *clicks, std::size_t count, std::uint32_t *words) {
+    constexpr std::uint64_t most = std::uint64_t{1} << (32 - kChannelBits);
+    std::uint64_t first = 0;
+    for (std::size_t place = 0; place < count; ++place) {
+        const unsigned char *click = clicks + place * kClickBytes;
+        const auto index = load<std::uint64_t>(click);
+        first = place == 0 ? index : first;
+        if (index - first >= most) {
+            return place;
+        }
+        words[place] = static_cast<std::uint32_t>(index - first) << kChannelBits |
+                       (click[kChannelAt] & kChannelMask);
+    }
+    return count;
+}
+
+std::size_t single_words(const std::uint32_t *words, std::size_t count, std::uint32_t *single,
+                         std::vector<std::int64_t> &doubles) {
+    if (order_of_words(words, count) == ClickOrder::mixed) {
+        return count + 1;
+    }
+    std::size_t kept = 0;
+    for (std::size_t place = 0; place < count;) {
+        const std::uint32_t first = words[place];
+        unsigned seen = 0;
+        for (; place < count && words[place] >> kChannelBits == first >> kChannelBits; ++place) {
+            seen |= 1u << (words[place] & kChannelMask);
+        }
+        const unsigned rectilinear = seen & kRectilinear, diagonal = seen & kDiagonal;
+        const bool both = rectilinear != 0 && diagonal != 0;
+        if (rectilinear == kRectilinear || diagonal == kDiagonal) {
+            doubles.push_back(both ? -1 : static_cast<std::int64_t>(kept));
+        }
+        if (!both) {
+            single[kept++] = first;
+        }
+    }
+    return kept;
 }
 
 std::size_t single_clicks(const unsigned char *clicks, std::size_t count, unsigned char *single,

@@ -43,16 +43,6 @@ std::size_t sift_clicks(const Array<const std::uint8_t> &pairs, std::uint64_t fi
     return taken;
 }
 
-std::size_t pack_clicks(const Array<const std::uint8_t> &clicks,
-                        const Array<std::uint32_t> &words) {
-    const std::size_t count = words.shape(0);
-    if (clicks.shape(0) != count * keybeam::kClickBytes) {
-        throw nb::value_error("every click has room for one word");
-    }
-    nb::gil_scoped_release release;
-    return keybeam::pack_clicks(clicks.data(), count, words.data());
-}
-
 } // namespace
 
 NB_MODULE(_sifting, module) {
@@ -61,6 +51,4 @@ NB_MODULE(_sifting, module) {
                nb::arg("words"), nb::arg("first_pulse"), nb::arg("sampled"), nb::arg("sent"),
                nb::arg("received"), nb::arg("counts"), nb::arg("vectors"),
                "Sift clicks into a packet; see sifter.hpp.");
-    module.def("pack_clicks", &pack_clicks, nb::arg("clicks"), nb::arg("words"),
-               "Pack clicks; see sifter.hpp.");
 }

@@ -19,7 +19,6 @@ namespace {
 constexpr std::size_t kKinds = 64;
 
 constexpr unsigned kChannelBits = 2;
-constexpr std::size_t kChannelAt = 8;
 
 // What is counted of the basis that makes key, and of the one that checks.
 enum Field : unsigned { kDecoy, kVacuum, kDecoyErrors, kSampled, kSampledErrors };
@@ -257,23 +256,6 @@ std::size_t sift_clicks(const SentSymbols &symbols, const SiftRule &rule,
     }
     counts.bits = bits.filled;
     return taken;
-}
-
-std::size_t pack_clicks(const unsigned char *clicks, std::size_t count, std::uint32_t *words) {
-    constexpr std::uint64_t most = std::uint64_t{1} << (32 - kChannelBits);
-    std::uint64_t first = 0;
-    for (std::size_t place = 0; place < count; ++place) {
-        const unsigned char *click = clicks + place * kClickBytes;
-        std::uint64_t index;
-        std::memcpy(&index, click, sizeof index);
-        first = place == 0 ? index : first;
-        if (index - first >= most) {
-            return place;
-        }
-        words[place] = static_cast<std::uint32_t>(index - first) << kChannelBits |
-                       (click[kChannelAt] & ((1u << kChannelBits) - 1));
-    }
-    return count;
 }
 
 } // namespace keybeam

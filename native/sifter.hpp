@@ -48,13 +48,6 @@ std::size_t sift_clicks(const SentSymbols &symbols, const SiftRule &rule,
                         const PackedClicks &clicks, std::size_t packet_bits, std::uint8_t *sent,
                         std::uint8_t *received, SiftCounts &counts, bool vectors);
 
-// Bytes of a click before it is packed: uint64 pulse index, uint8 channel, float32 phase.
-constexpr std::size_t kClickBytes = 13;
-
-// Packs clicks of rising index, counted from the first of them.
-// Stops before one that is 2^30 pulses or more after the first. Returns their number.
-std::size_t pack_clicks(const unsigned char *clicks, std::size_t count, std::uint32_t *words);
-
 } // namespace keybeam
 
 #endif

@@ -48,7 +48,7 @@ class Clicks(msgspec.Struct, frozen=True, array_like=True):
     Attributes
     ----------
     first : int
-        Pulse index from which these count; see `keybeam.sifting.PackedClicks`.
+        Pulse index from which these count; see `keybeam.timing.PackedClicks`.
     detections : int
         Tags that were read since the last item, clicks of no pulse included.
     """

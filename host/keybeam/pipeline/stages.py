@@ -48,9 +48,9 @@ from keybeam.protocol.numbers import SLOT_PS
 from keybeam.session.click_source import ClickSource
 from keybeam.session.randomness import RandomSource, SeededRandom, SystemRandom, random_mask
 from keybeam.session.statistics import PacketStatistics
-from keybeam.sifting import JoinedPacket, PackedClicks
+from keybeam.sifting import JoinedPacket
 from keybeam.tags import Capture
-from keybeam.timing import PulseIndexer
+from keybeam.timing import PackedClicks, PulseIndexer
 
 __all__ = ["find_clicks", "random_source", "reconcile_packets", "sift_clicks"]
 
@@ -98,12 +98,12 @@ class _Replay:
         return np.empty(0, np.uint64) if following is None else following
 
 
-def _parts(source: ClickSource, replay: _Replay) -> Iterator[NDArray[np.void]]:
+def _parts(source: ClickSource, replay: _Replay) -> Iterator[PackedClicks]:
     """Clicks as they become ready, until the pass or the captures are over."""
-    while (clicks := source.read()) is not None:
-        yield clicks
+    while (parts := source.read_packed()) is not None:
+        yield from parts
         if replay.over:
-            yield source.finish()
+            yield from source.finish_packed()
             return
 
 
@@ -116,11 +116,11 @@ def find_clicks(settings: PipelineSettings, meter: Meter) -> Iterator[Item]:
     source = ClickSource(replay, indexer, seed=settings.seed)
     told = 0
     for clicks in _parts(source, replay):
-        for start in range(0, clicks.size, CLICK_BATCH):
-            for part in PackedClicks.all_of(clicks[start : start + CLICK_BATCH]):
-                meter.given += part.words.size
-                yield pack(Clicks(part.first, source.detections - told), part.words)
-                told = source.detections
+        for start in range(0, clicks.words.size, CLICK_BATCH):
+            words = clicks.words[start : start + CLICK_BATCH]
+            meter.given += words.size
+            yield pack(Clicks(clicks.first, source.detections - told), words)
+            told = source.detections
 
 
 def sift_clicks(settings: PipelineSettings, meter: Meter, items: Iterator[Item]) -> Iterator[Item]:

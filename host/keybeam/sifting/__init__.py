@@ -15,7 +15,7 @@ from keybeam.sifting.coding import (
     unpack_intensities,
 )
 from keybeam.sifting.comparison import Comparison, compare
-from keybeam.sifting.joined import CheckCounts, JoinedPacket, JoinedSifter, PackedClicks
+from keybeam.sifting.joined import CheckCounts, JoinedPacket, JoinedSifter
 from keybeam.sifting.packets import PacketAssembler, SiftedClicks, SiftedPacket
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Comparison",
     "JoinedPacket",
     "JoinedSifter",
-    "PackedClicks",
     "PacketAssembler",
     "SiftedClicks",
     "SiftedPacket",

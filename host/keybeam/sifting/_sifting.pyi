@@ -1,4 +1,4 @@
-"""The kernels of sifting in C++; the twin of `sift_clicks` is look-up, `compare`, and assembly."""
+"""The kernel of sifting in C++; its twin in NumPy is look-up, `compare`, and `PacketAssembler`."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,4 +18,3 @@ def sift_clicks(
     counts: NDArray[np.uint64],
     vectors: bool,
 ) -> int: ...
-def pack_clicks(clicks: NDArray[np.uint8], words: NDArray[np.uint32]) -> int: ...

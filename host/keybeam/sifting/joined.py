@@ -8,54 +8,9 @@ from numpy.typing import NDArray
 
 from keybeam.protocol.symbols import Basis, Intensity
 from keybeam.sifting import _sifting
+from keybeam.timing import PackedClicks
 
-__all__ = ["CheckCounts", "JoinedPacket", "JoinedSifter", "PackedClicks"]
-
-
-class PackedClicks(NamedTuple):
-    """Clicks that are near to one another, in four bytes each.
-
-    Attributes
-    ----------
-    first : int
-        Pulse index from which the words count.
-    words : ndarray of uint32, shape (n,)
-        Pulses after the first one times four, plus the channel 0 to 3 (H, V, D, A); rising.
-    """
-
-    first: int
-    words: NDArray[np.uint32]
-
-    @classmethod
-    def of(cls, clicks: NDArray[np.void]) -> "PackedClicks":
-        """Pack clicks, or as many of the first as lie within 2^30 pulses (1.7 s).
-
-        Parameters
-        ----------
-        clicks : structured ndarray, shape (n,)
-            Clicks of `keybeam.timing.CLICK_DTYPE` by rising index; at least one.
-        """
-        words = np.empty(clicks.size, np.uint32)
-        packed = _sifting.pack_clicks(np.ascontiguousarray(clicks).view(np.uint8), words)
-        return cls(int(clicks["index"][0]), words[:packed])
-
-    @classmethod
-    def all_of(cls, clicks: NDArray[np.void]) -> "Iterator[PackedClicks]":
-        """Pack all clicks, in as many parts as it takes; see `of`."""
-        while clicks.size:
-            part = cls.of(clicks)
-            yield part
-            clicks = clicks[part.words.size :]
-
-    @property
-    def indices(self) -> NDArray[np.uint64]:
-        """Pulse index of each."""
-        return np.uint64(self.first) + (self.words >> np.uint32(2)).astype(np.uint64)
-
-    @property
-    def channels(self) -> NDArray[np.uint8]:
-        """Channel of each."""
-        return (self.words & np.uint32(3)).astype(np.uint8)
+__all__ = ["CheckCounts", "JoinedPacket", "JoinedSifter"]
 
 
 class CheckCounts(NamedTuple):
@@ -181,7 +136,7 @@ class JoinedSifter:
             bits, decoy, vacuum, decoy_errors, *counts = self._counts.tolist()
             sampled_clicks, sampled_errors, *check = counts
             if bits == self._packet_bits:
-                last = clicks.first + (int(words[begin - 1]) >> 2)
+                last = clicks.index_at(begin - 1)
                 yield JoinedPacket(
                     self._number,
                     self._sent,
