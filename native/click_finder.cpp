@@ -149,12 +149,31 @@ inline bool place_block(const BlockRule &rule, const unsigned char *words, bool 
     return true;
 }
 
+// Whether all words of a block are tags from the rule's first step on; finds the earliest after it.
+inline bool is_later(const BlockRule &rule, const unsigned char *words, std::uint64_t &earliest) {
+    std::uint64_t bad = 0, least = rule.longest; // the top bit of the former is set as above
+    for (std::size_t place = 0; place < kBlock; ++place) {
+        const auto word = load<std::uint64_t>(words + 8 * place);
+        const std::uint64_t channel = (word >> rule.time_bits) - rule.head;
+        const std::uint64_t since = (word - rule.lowest) & rule.time_mask;
+        bad |= channel | (rule.last_channel - channel) | (rule.longest - since);
+        least = std::min(least, since);
+    }
+    earliest = least;
+    return bad >> 63 == 0;
+}
+
 using PlaceBlock = bool (*)(const BlockRule &, const unsigned char *, bool, Block &);
+using IsLater = bool (*)(const BlockRule &, const unsigned char *, std::uint64_t &);
 
 #define KEYBEAM_KERNELS(name, attributes)                                                        \
     attributes bool place_block_##name(const BlockRule &rule, const unsigned char *words,        \
                                        bool gated, Block &block) {                               \
         return place_block(rule, words, gated, block);                                           \
+    }                                                                                            \
+    attributes bool is_later_##name(const BlockRule &rule, const unsigned char *words,           \
+                                    std::uint64_t &earliest) {                                   \
+        return is_later(rule, words, earliest);                                                  \
     }
 
 KEYBEAM_KERNELS(portable, )
@@ -164,6 +183,7 @@ KEYBEAM_KERNELS(avx512, KEYBEAM_AVX512)
 #endif
 
 const PlaceBlock kPlaceBlock = KEYBEAM_BEST(place_block);
+const IsLater kIsLater = KEYBEAM_BEST(is_later);
 
 // Counts of clicks in seconds.
 class Seconds {
@@ -211,12 +231,20 @@ class Placer {
         const bool comparable = -quarter < apart && apart < quarter && frames_.count > 1;
         if (comparable) {
             open(0);
+            later_rule_ = later_rule();
         }
+        bool late = false; // whether the block before was: mostly this one is, too
         for (std::size_t begin = 0; begin < tags_.count; begin += kBlock) {
             const std::size_t size = std::min(kBlock, tags_.count - begin);
             const unsigned char *words = tags_.words + 8 * begin;
-            if (size == kBlock && comparable && place_together(words)) {
-                continue;
+            if (size == kBlock && comparable) {
+                if (!late && place_together(words)) {
+                    continue;
+                }
+                late = keep_together(words);
+                if (late) {
+                    continue;
+                }
             }
             for (std::size_t place = 0; place < size; ++place) {
                 place_one(words + 8 * place);
@@ -300,6 +328,27 @@ class Placer {
             rule.half_width_ps = gate_->half_width_ps;
         }
         return rule;
+    }
+
+    // What tags from the last start on are found by.
+    BlockRule later_rule() const {
+        BlockRule later = rule_;
+        const std::int64_t low = first_step(frames_.starts[frames_.count - 1]);
+        later.lowest = static_cast<std::uint64_t>(frames_.origin + low);
+        later.longest = time_mask_ >> 2;
+        return later;
+    }
+
+    bool keep_together(const unsigned char *words) {
+        std::uint64_t earliest;
+        if (!kIsLater(later_rule_, words, earliest)) {
+            return false;
+        }
+        std::memcpy(later_ + 8 * placed.after, words, 8 * kBlock);
+        placed.after += kBlock;
+        placed.earliest = std::min(
+            placed.earliest, static_cast<std::int64_t>(later_rule_.lowest + earliest));
+        return true;
     }
 
     bool place_together(const unsigned char *words) {
@@ -448,7 +497,7 @@ class Placer {
     std::size_t frame_ = 0;
     bool whole_ = false; // whether the open frame's tags may be placed together
     OpenFrame open_{};
-    BlockRule rule_{};
+    BlockRule rule_{}, later_rule_{};
 };
 
 } // namespace
