@@ -105,6 +105,19 @@ def test_a_basis_that_only_checks_makes_no_key_but_bounds_it(biased):
     assert block.length_bits > 0.3 * block.signal
 
 
+def test_the_command_takes_such_a_source(biased):
+    source = SOURCES["fibre"]
+    words = ["--intensities", *source.intensities, "--probabilities", *source.probabilities]
+    words += ["--key-basis-probability", source.key_basis_probability]
+    words += ["--block-packets", 20, "--sample-fraction", 0.02, "--mode", biased.mode]
+    words += ["--workers", 0, "--seed", biased.seed, "--json"]
+    files = [biased.captures[0], "--symbols", biased.symbols]
+    done = CliRunner().invoke(pipeline, [str(word) for word in files + words])
+    assert done.exit_code == 0, done.output
+    result = msgspec.json.decode(done.stdout, type=PipelineResult)
+    assert result.blocks == process_pass(biased).blocks
+
+
 def sifted_in_bases(settings):
     """Clicks of each basis that both ends chose, by looking up every pulse."""
     (capture,) = settings.captures

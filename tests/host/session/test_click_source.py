@@ -45,6 +45,23 @@ def test_every_click_of_the_running_frames_comes_out_once(parts):
     assert sum(source.rates.gated) == source.gated
 
 
+@pytest.mark.parametrize("frames", [1, 7, 10_000])
+def test_clicks_do_not_depend_on_how_many_frames_are_placed_together(monkeypatch, frames):
+    """Double clicks on the border of two pieces included: every pulse has two detections."""
+    monkeypatch.setattr("keybeam.timing.indexing._LARGEST_PIECE", frames)
+    index, channel = some_clicks(9000, 400)
+    index[::2] = index[::2] // FRAME_SLOTS * FRAME_SLOTS + FRAME_SLOTS - 1
+    index, places = np.unique(index, return_index=True)
+    both = np.repeat(index, 2)
+    channel = np.repeat(channel[places], 2)
+    records = stream(both, channel, frames=500, running=400)
+    source = ClickSource(RecordedBoard(np.array_split(records, 9)), PulseIndexer(), seed=1)
+    clicks = read_all(source)
+    assert np.array_equal(clicks["index"], index)
+    assert np.array_equal(clicks["channel"], channel[::2])
+    assert (source.clicks, source.resolved) == (both.size, index.size)
+
+
 def test_the_pass_ends_when_the_link_is_lost():
     index, channel = some_clicks(100, 190)
     records = stream(index, channel, frames=200, running=200, silence_s=20)
