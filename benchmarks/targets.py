@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 from kernels import AMPLIFICATION, CHECKED_BITS, FAST, measure_amplification, measure_fast
-from pipeline import GOAL
+from pipeline import GOAL, GOAL_SOURCE
 from reporting import machine, revision, spread
 
 from keybeam.protocol.numbers import PACKET_BITS
+from keybeam_sim.recording import SOURCES
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -155,21 +156,26 @@ def pipeline() -> list[Row]:
     if found is None:
         return [Row("secret Mb/s of the pipeline", "", "run pipeline.py --json", None, "")]
     values, source = found
-    what = f"secret Mb/s of the pipeline on {values['cores']} cores"
-    enough = median(values["secret"]) >= GOAL
+    rows = []
+    for name in SOURCES:
+        # The goal is one of a link with such a source.
+        aimed = name == GOAL_SOURCE
+        for what, part in (("", "secret"), (", by processor time", "secret_by_processor")):
+            rates = values[name][part]
+            rows.append(
+                Row(
+                    f"secret Mb/s of the pipeline on {values['cores']} cores, {name}{what}",
+                    f">= {GOAL}" if aimed else "",
+                    spread(rates),
+                    median(rates) >= GOAL if aimed else None,
+                    source,
+                )
+            )
     memory = values["memory_mib"]
-    by_processor = values["secret_by_processor"]
-    return [
-        Row(what, f">= {GOAL}", spread(values["secret"]), enough, source),
-        Row(
-            "the same by processor time",
-            f">= {GOAL}",
-            spread(by_processor),
-            median(by_processor) >= GOAL,
-            source,
-        ),
-        Row("its memory, MiB", f"<= {MEMORY_MIB}", f"{memory:.0f}", memory <= MEMORY_MIB, source),
-    ]
+    rows.append(
+        Row("its memory, MiB", f"<= {MEMORY_MIB}", f"{memory:.0f}", memory <= MEMORY_MIB, source)
+    )
+    return rows
 
 
 @click.command()

@@ -47,6 +47,7 @@ struct ClickGate {
     float half_width_ps;        // farthest from the centre
     std::uint64_t end;          // clicks from this pulse on are past the end
     std::uint64_t second_slots; // pulses of a second
+    std::uint64_t first;        // pulse from which clicks are counted, 2^30 at most before any of them
 };
 
 struct Placed {
@@ -62,11 +63,12 @@ struct Placed {
     std::vector<std::int64_t> gated_in;  // clicks written of each second
 };
 
-// Gives tags their pulse index. `clicks` and `later` have room for all of them. Without a gate every
-// click is written, and nothing is counted by seconds.
+// Gives tags their pulse index. `clicks`, of `room` bytes, and `later` have room for all of them.
+// Without a gate every click is written with its phase, and nothing is counted by seconds. Behind a
+// gate a click is a word of 32 bits: the pulses after `first` times four, and its channel.
 Placed place_tags(const FrameLayout &layout, const FrameStarts &frames, const RecordFields &fields,
                   const PackedTags &tags, const ClickGate *gate, unsigned char *clicks,
-                  unsigned char *later);
+                  std::size_t room, unsigned char *later);
 
 // Moves the slot centres `delay_ps` later, and writes the clicks within `half_width_ps` of them to
 // `gated`, which has room for all; returns their number.
@@ -81,12 +83,23 @@ enum class ClickOrder {
 
 ClickOrder order_of(const unsigned char *clicks, std::size_t count);
 
+// The same of words as a gate gives them.
+ClickOrder order_of_words(const std::uint32_t *words, std::size_t count);
+
+// Packs clicks into such words, counted from the first of them, and stops before one that is 2^30
+// pulses or more after it, or before it. Returns their number.
+std::size_t pack_clicks(const unsigned char *clicks, std::size_t count, std::uint32_t *words);
+
 // Writes one click a pulse to `single`, which has room for all; pulses with clicks in both bases
 // are left out. `doubles` takes, for every pulse with both clicks of a basis, the place of its click
 // in `single`, or -1 where it is left out. Returns their number, or `count + 1`, with nothing done,
 // where the indices do not rise.
 std::size_t single_clicks(const unsigned char *clicks, std::size_t count, unsigned char *single,
                           std::vector<std::int64_t> &doubles);
+
+// The same of words.
+std::size_t single_words(const std::uint32_t *words, std::size_t count, std::uint32_t *single,
+                         std::vector<std::int64_t> &doubles);
 
 } // namespace keybeam
 

@@ -109,7 +109,8 @@ nb::tuple place_tags(const Records &words, std::int64_t base, unsigned time_bits
                      std::uint64_t first_head, std::uint64_t channels, const Reals &starts,
                      const Reals &deviations, const Bytes &key, std::int64_t origin,
                      std::uint64_t counter, double shift_ps,
-                     const std::optional<std::tuple<float, float, std::uint64_t, std::uint64_t>> &gate,
+                     const std::optional<std::tuple<float, float, std::uint64_t, std::uint64_t,
+                                                    std::uint64_t>> &gate,
                      const TagBytes &clicks, const Words &later, double step_ps,
                      std::int64_t frame_steps, double frame_ps, double frame_slots,
                      double slot_ps) {
@@ -117,7 +118,8 @@ nb::tuple place_tags(const Records &words, std::int64_t base, unsigned time_bits
     if (starts.shape(0) != deviations.shape(0) || starts.shape(0) != key.shape(0)) {
         throw nb::value_error("every frame has one start, one deviation, and one mark");
     }
-    if (clicks.shape(0) < count * keybeam::kClickBytes || later.shape(0) < count) {
+    const std::size_t click_bytes = gate ? sizeof(std::uint32_t) : keybeam::kClickBytes;
+    if (clicks.shape(0) < count * click_bytes || later.shape(0) < count) {
         throw nb::value_error("there is not room for all clicks");
     }
     if (time_bits < 4 || time_bits > 63 || channels < 1) {
@@ -132,7 +134,8 @@ nb::tuple place_tags(const Records &words, std::int64_t base, unsigned time_bits
                                    base};
     keybeam::ClickGate limits{};
     if (gate) {
-        limits = {std::get<0>(*gate), std::get<1>(*gate), std::get<2>(*gate), std::get<3>(*gate)};
+        limits = {std::get<0>(*gate), std::get<1>(*gate), std::get<2>(*gate), std::get<3>(*gate),
+                  std::get<4>(*gate)};
         if (limits.second_slots < 1) {
             throw nb::value_error("a second has at least one pulse");
         }
@@ -141,7 +144,7 @@ nb::tuple place_tags(const Records &words, std::int64_t base, unsigned time_bits
     {
         nb::gil_scoped_release release;
         placed = keybeam::place_tags(layout, frames, fields, tags, gate ? &limits : nullptr,
-                                     clicks.data(),
+                                     clicks.data(), clicks.shape(0),
                                      reinterpret_cast<unsigned char *>(later.data()));
     }
     return nb::make_tuple(placed.clicks, placed.inside, placed.wanted, placed.before, placed.after,
@@ -188,6 +191,36 @@ nb::tuple single_clicks(const Bytes &clicks, const TagBytes &single) {
     return nb::make_tuple(count, as_array(std::move(doubles)));
 }
 
+using PackedWords = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using NewWords = nb::ndarray<std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+int order_of_words(const PackedWords &words) {
+    nb::gil_scoped_release release;
+    return static_cast<int>(keybeam::order_of_words(words.data(), words.shape(0)));
+}
+
+std::size_t pack_clicks(const Bytes &clicks, const NewWords &words) {
+    const std::size_t count = words.shape(0);
+    if (clicks.shape(0) != count * keybeam::kClickBytes) {
+        throw nb::value_error("every click has room for one word");
+    }
+    nb::gil_scoped_release release;
+    return keybeam::pack_clicks(clicks.data(), count, words.data());
+}
+
+nb::tuple single_words(const PackedWords &words, const NewWords &single) {
+    if (single.shape(0) < words.shape(0)) {
+        throw nb::value_error("there is not room for all clicks");
+    }
+    std::vector<std::int64_t> doubles;
+    std::size_t count;
+    {
+        nb::gil_scoped_release release;
+        count = keybeam::single_words(words.data(), words.shape(0), single.data(), doubles);
+    }
+    return nb::make_tuple(count, as_array(std::move(doubles)));
+}
+
 } // namespace
 
 NB_MODULE(_tags, module) {
@@ -215,6 +248,12 @@ NB_MODULE(_tags, module) {
                "Move and gate clicks; see click_finder.hpp.");
     module.def("single_clicks", &single_clicks, nb::arg("clicks"), nb::arg("single"),
                "Leave one click a pulse; see click_finder.hpp.");
+    module.def("order_of_words", &order_of_words, nb::arg("words"),
+               "How packed clicks are ordered; see click_finder.hpp.");
+    module.def("pack_clicks", &pack_clicks, nb::arg("clicks"), nb::arg("words"),
+               "Pack clicks; see click_finder.hpp.");
+    module.def("single_words", &single_words, nb::arg("words"), nb::arg("single"),
+               "Leave one packed click a pulse; see click_finder.hpp.");
     module.def("fletcher32", &fletcher32, nb::arg("data"), "Check sum; see check_sum.hpp.");
     module.def("count_pairs", &count_pairs, nb::arg("first"), nb::arg("second"),
                nb::arg("lowest"), nb::arg("width"), nb::arg("counts"), nb::arg("same"),

@@ -2,27 +2,47 @@
 
 `python -m keybeam_sim.recording tags.h5 symbols.h5` writes the two files that ``keybeam pipeline``
 makes key of. Other than the digital twin, which runs a satellite's pass in real time, it takes as
-many clicks a second as one likes.
+many clicks a second as one likes, and other sources than the satellite's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
+from keybeam.key_length import Source
 from keybeam.pipeline import SymbolRecordWriter
 from keybeam.protocol.downlink import FrameFlag
 from keybeam.protocol.numbers import FRAME_DURATION_PS, FRAME_SLOTS, SLOT_PS
 from keybeam.protocol.records import FINE_PS, FRAME_VALID, RecordType, pack_records
-from keybeam.protocol.symbols import basis_of, intensity_of
+from keybeam.protocol.symbols import (
+    CHECK_BASIS,
+    DEFAULT_SYMBOL_TABLE,
+    KEY_BASIS,
+    RANDOM_BITS_MAXIMUM,
+    Intensity,
+    basis_of,
+    intensity_of,
+    symbol_table,
+)
 from keybeam.tags import CaptureMetadata, CaptureWriter
 from keybeam_sim.source import PhotonSource, SymbolSource
 
-__all__ = ["RecordedLink", "record_pass"]
+__all__ = ["SOURCES", "RecordedLink", "record_pass"]
 
 _BLOCK_FRAMES = 16
+_INTENSITIES = (Intensity.SIGNAL, Intensity.DECOY, Intensity.VACUUM)
+
+SOURCES = {
+    "satellite": Source(),
+    "fibre": Source((0.4, 0.1, 0.001), (7 / 8, 7 / 64, 1 / 64), key_basis_probability=15 / 16),
+}
+"""Sources by name: that of arXiv:2408.10994, half of whose pulses are signals and whose bases are
+equally likely, and one with unequal bases and few decoys, as for fibre links of much light (H.-K.
+Lo, H. F. Chau, M. Ardehali, J. Cryptology 18 (2005) 133). The latter's intensities were found by
+trial, for blocks of 10 Mbit; its probabilities are such that a symbol map can hold them."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +51,11 @@ class RecordedLink:
 
     Attributes
     ----------
-    source : PhotonSource
-        Intensities and contrast.
+    source : Source
+        Three intensities, their probabilities, and how often either end chooses the basis that
+        makes key.
+    contrast_db : float
+        Polarisation contrast; see `PhotonSource`.
     efficiency : float
         Probability that a photon makes a click, 0 to 1.
     background : float
@@ -43,11 +66,34 @@ class RecordedLink:
         How much faster the receiver's clock is than the transmitter's.
     """
 
-    source: PhotonSource = field(default_factory=lambda: PhotonSource(contrast_db=20.05))
+    source: Source = SOURCES["satellite"]
+    contrast_db: float = 20.05
     efficiency: float = 0.05
     background: float = 1e-5
     jitter_ps: float = 150.0
     rate_ppm: float = 3.0
+
+    @property
+    def symbol_map(self) -> NDArray[np.uint8]:
+        """Symbol map of the source; that of the satellite is the transmitter's own."""
+        if self.source == SOURCES["satellite"]:
+            return DEFAULT_SYMBOL_TABLE
+        chosen = self._key_basis_probability
+        return symbol_table(
+            dict(zip(_INTENSITIES, self.source.probabilities, strict=True)),
+            {KEY_BASIS: chosen, CHECK_BASIS: 1 - chosen},
+            RANDOM_BITS_MAXIMUM,
+        )
+
+    @property
+    def _key_basis_probability(self) -> float:
+        chosen = self.source.key_basis_probability
+        return 0.5 if chosen is None else chosen
+
+    @property
+    def _photons(self) -> PhotonSource:
+        mean = dict(zip(_INTENSITIES, self.source.intensities, strict=True))
+        return PhotonSource(self.contrast_db, mean_photons={**mean, Intensity.INVALID: 0.0})
 
     def clicks(
         self, symbols: NDArray[np.uint8], generator: np.random.Generator
@@ -68,12 +114,17 @@ class RecordedLink:
         channels : ndarray of uint8, shape (m,)
             Detector of each.
         """
-        mean = self.efficiency * self.source.photons_of(np.arange(4))[intensity_of(symbols)]
+        photons = self._photons
+        mean = self.efficiency * photons.photons_of(np.arange(4))[intensity_of(symbols)]
         dark = generator.random(symbols.size) < self.background
         places = np.flatnonzero((generator.random(symbols.size) < -np.expm1(-mean)) | dark)
         sent = symbols[places] & np.uint8(3)
-        basis = generator.integers(0, 2, places.size, dtype=np.uint8)
-        wrong = generator.random(places.size) < self.source.misalignment
+        if self.source.key_basis_probability is None:
+            basis = generator.integers(0, 2, places.size, dtype=np.uint8)
+        else:
+            other = generator.random(places.size) >= self.source.key_basis_probability
+            basis = np.where(other, np.uint8(CHECK_BASIS), np.uint8(KEY_BASIS))
+        wrong = generator.random(places.size) < photons.misalignment
         chance = (basis != basis_of(sent)) | dark[places]
         bit = np.where(chance, generator.integers(0, 2, places.size), (sent & 1) ^ wrong)
         return places, basis << np.uint8(1) | bit.astype(np.uint8)
@@ -107,7 +158,7 @@ def record_pass(
     """
     link = link or RecordedLink()
     generator = np.random.default_rng(seed)
-    source = SymbolSource(seed)
+    source = SymbolSource(seed, link.symbol_map)
     metadata = CaptureMetadata(source=f"simulated link, seed {seed}")
     clicks = 0
     with (
@@ -161,8 +212,15 @@ def _records(
 @click.argument("symbols", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--frames", default=4000, show_default=True, help="Frames of 65 536 pulses.")
 @click.option("--efficiency", default=0.05, show_default=True, help="Clicks of a photon.")
+@click.option(
+    "--source",
+    type=click.Choice(list(SOURCES)),
+    default="satellite",
+    show_default=True,
+    help="Intensities, their probabilities, and choice of the bases.",
+)
 @click.option("--seed", default=1, show_default=True, help="Seed of the simulation.")
-def main(tags: Path, symbols: Path, frames: int, efficiency: float, seed: int) -> None:
+def main(tags: Path, symbols: Path, frames: int, efficiency: float, source: str, seed: int) -> None:
     """Write TAGS and SYMBOLS of a simulated pass.
 
     \b
@@ -170,9 +228,13 @@ def main(tags: Path, symbols: Path, frames: int, efficiency: float, seed: int) -
         python -m keybeam_sim.recording tags.h5 symbols.h5 --frames 4000
         keybeam pipeline tags.h5 --symbols symbols.h5
     """
-    link = RecordedLink(efficiency=efficiency)
+    link = RecordedLink(SOURCES[source], efficiency=efficiency)
     clicks = record_pass(tags, symbols, frames=frames, link=link, seed=seed)
     click.echo(f"{clicks} clicks of {frames} frames")
+    used = link.source
+    click.echo(f"intensities {used.intensities}, probabilities {used.probabilities}")
+    if used.key_basis_probability is not None:
+        click.echo(f"key basis with probability {used.key_basis_probability}")
 
 
 if __name__ == "__main__":

@@ -6,15 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keybeam.protocol.symbols import (
+    DEFAULT_SYMBOL_TABLE,
     INTENSITY_MEAN_PHOTONS,
     INTENSITY_PROBABILITY,
+    SYMBOL_BITS,
     Intensity,
-    map_random_bits,
 )
 
 __all__ = ["PhotonSource", "SymbolSource"]
 
-_PULSES_PER_WORD = 16
+_WORD_BITS = 64
+_MOST_BITS = 16
+"""Bits of a word for a pulse, where a symbol map needs more than four."""
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -31,15 +34,22 @@ class SymbolSource:
 
     They stand for the physical random numbers of a satellite and can be made again from the seed:
     good for simulation, never for a key that is used. Word w holds the bits of pulses 16 w to
-    16 w + 15; pulse p of it uses bits 4p+3 to 4p.
+    16 w + 15; pulse p of it uses bits 4p+3 to 4p. With a symbol map of more than four random bits a
+    word holds those of four pulses, in sixteen bits each.
 
     Attributes
     ----------
     seed : int
         Of the simulation, 0 to 2^64 - 1.
+    symbol_map : ndarray of uint8, shape (2^k,)
+        Symbol of every value of k random bits, at most 16; see
+        `keybeam.protocol.symbols.symbol_table`.
     """
 
     seed: int
+    symbol_map: NDArray[np.uint8] = field(
+        default_factory=lambda: DEFAULT_SYMBOL_TABLE, compare=False, repr=False
+    )
 
     def words(self, numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Random words of 64 bits.
@@ -60,9 +70,14 @@ class SymbolSource:
         indices : ndarray of uint64, any shape
             Pulse indices.
         """
-        words = self.words(indices // np.uint64(_PULSES_PER_WORD))
-        shift = (indices % np.uint64(_PULSES_PER_WORD)) * np.uint64(4)
-        return map_random_bits((words >> shift & np.uint64(15)).astype(np.uint8))
+        bits = SYMBOL_BITS if self.symbol_map.size <= 1 << SYMBOL_BITS else _MOST_BITS
+        pulses = np.uint64(_WORD_BITS // bits)
+        words = self.words(indices // pulses)
+        shift = (indices % pulses) * np.uint64(bits)
+        symbols: NDArray[np.uint8] = self.symbol_map[
+            (words >> shift & np.uint64(self.symbol_map.size - 1)).astype(np.uint16)
+        ]
+        return symbols
 
 
 @dataclass(frozen=True)

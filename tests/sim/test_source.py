@@ -2,11 +2,14 @@ import numpy as np
 import pytest
 
 from keybeam.protocol.symbols import (
+    CHECK_BASIS,
     INTENSITY_PROBABILITY,
+    KEY_BASIS,
     Intensity,
     intensity_of,
     map_random_bits,
 )
+from keybeam_sim.recording import SOURCES, RecordedLink
 from keybeam_sim.source import PhotonSource, SymbolSource
 
 
@@ -56,3 +59,17 @@ def test_source():
     assert source.average == pytest.approx(0.42525)
     assert source.photons_of(np.array([2, 0, 3, 1])).tolist() == [0.001, 0.8, 0.0, 0.1]
     assert source.brightest == source.mean_photons[Intensity.SIGNAL]
+
+
+def test_a_symbol_map_of_many_bits_gives_its_probabilities():
+    link = RecordedLink(SOURCES["fibre"])
+    count = 1 << 20
+    symbols = SymbolSource(3, link.symbol_map).symbols(np.arange(count, dtype=np.uint64))
+    source = SOURCES["fibre"]
+    for basis, chosen in ((KEY_BASIS, 15 / 16), (CHECK_BASIS, 1 / 16)):
+        for place, of_intensity in enumerate(source.probabilities):
+            for bit in (0, 1):
+                wanted = chosen * of_intensity / 2
+                found = np.count_nonzero(symbols == place << 2 | basis << 1 | bit)
+                sigma = np.sqrt(count * wanted * (1 - wanted))
+                assert found == pytest.approx(count * wanted, abs=5 * sigma)

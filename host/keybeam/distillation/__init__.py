@@ -1,6 +1,6 @@
 """Distillation: from sifted bits to secret key."""
 
-from keybeam.distillation.amplification import toeplitz
+from keybeam.distillation.amplification import prepare_toeplitz, toeplitz
 from keybeam.distillation.errors import DistillationError, NoCodeError
 from keybeam.distillation.reconciliation import (
     Code,
@@ -38,6 +38,7 @@ __all__ = [
     "collision_probability",
     "decode",
     "paper_key_length",
+    "prepare_toeplitz",
     "reconcile",
     "tag",
     "toeplitz",

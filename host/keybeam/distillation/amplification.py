@@ -15,7 +15,7 @@ from keybeam.distillation import _native
 from keybeam.distillation.bits import require_bits
 from keybeam.distillation.errors import DistillationError
 
-__all__ = ["product_kernels", "toeplitz", "toeplitz_by_transform"]
+__all__ = ["prepare_toeplitz", "product_kernels", "toeplitz", "toeplitz_by_transform"]
 
 _LARGEST_ERROR = 0.1
 """A product further than this from a whole number is refused; it would be wrong from 0.5 on."""
@@ -48,6 +48,12 @@ def _checked(
             f"a string of {bits.size} bits cannot be amplified to {length} bits"
         )
     return bits, require_bits(seed, "the seed of the Toeplitz matrix", bits.size + length - 1)
+
+
+def prepare_toeplitz() -> None:
+    """Make now the tables that the first long key would have to wait for, for some 20 ms."""
+    length = _TRANSFORM_LENGTH
+    toeplitz(np.zeros(length, np.uint8), np.zeros(2 * length - 1, np.uint8), length)
 
 
 def toeplitz(

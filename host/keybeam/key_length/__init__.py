@@ -11,7 +11,7 @@ from keybeam.key_length.composable import (
     Security,
     composable_key_length,
 )
-from keybeam.key_length.counts import BasisCounts, BlockCounts, SiftedCounts
+from keybeam.key_length.counts import MOST_PACKETS, BasisCounts, BlockCounts, SiftedCounts
 from keybeam.key_length.entropy import binary_entropy
 from keybeam.key_length.errors import KeyLengthError, NoKeyError
 from keybeam.key_length.paper import (
@@ -26,6 +26,7 @@ from keybeam.key_length.source import Source
 
 __all__ = [
     "LARGEST_QBER",
+    "MOST_PACKETS",
     "PAPER_INTENSITIES",
     "PAPER_PROBABILITIES",
     "PAPER_XI",

@@ -10,7 +10,7 @@ from keybeam.key_length.composable import (
     composable_key_length,
 )
 from keybeam.key_length.counts import BasisCounts, BlockCounts, SiftedCounts
-from keybeam.key_length.errors import NoKeyError
+from keybeam.key_length.errors import KeyLengthError, NoKeyError
 from keybeam.key_length.paper import KeyLength, paper_key_length
 from keybeam.key_length.source import Source
 
@@ -36,17 +36,31 @@ class SessionAnalysis:
         Mean photons of signal, decoy and vacuum pulses, and their probabilities.
     failure_probability : float
         ξ of each bound of the paper's analysis, ε_sec of a block of the composable one.
+    key_basis_probability : float or None
+        See `Source`; not None only with the composable analysis.
+
+    Raises
+    ------
+    KeyLengthError
+        If the paper's analysis is to take a basis that only checks.
     """
 
     analysis: Analysis
     intensities: tuple[float, float, float]
     probabilities: tuple[float, float, float]
     failure_probability: float
+    key_basis_probability: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.key_basis_probability is not None and self.analysis is Analysis.PAPER:
+            raise KeyLengthError("the paper's analysis knows no basis that only checks")
 
     def prepare(self) -> None:
         """Do now what the first block would have to wait for, about a second of work."""
         if self.analysis is Analysis.COMPOSABLE:
-            nothing = SiftedCounts(BasisCounts((0, 0, 0), (0, 0, None)))
+            none = BasisCounts((0, 0, 0), (0, 0, None))
+            check = None if self.key_basis_probability is None else none
+            nothing = SiftedCounts(none, check)
             security = Security(self.failure_probability)
             composable_bounds(nothing, self._source(), security.counting, security.phase_errors)
 
@@ -58,6 +72,7 @@ class SessionAnalysis:
         *,
         packets: int,
         dropped_packets: int,
+        check: BasisCounts | None = None,
     ) -> KeyLength:
         """Length of the key of a block; 0 where it makes none.
 
@@ -71,6 +86,8 @@ class SessionAnalysis:
             Bits disclosed by reconciliation.
         packets, dropped_packets : int
             Packets of the block, and those it was to have that were dropped.
+        check : BasisCounts or None
+            Clicks of the basis that only checks, with a `key_basis_probability`.
 
         Raises
         ------
@@ -83,6 +100,7 @@ class SessionAnalysis:
                 (counts.signal, counts.decoy, counts.vacuum),
                 (signal_errors, counts.decoy_errors, None),
             ),
+            check,
             packets=packets,
             dropped_packets=dropped_packets,
         )
@@ -103,4 +121,8 @@ class SessionAnalysis:
             return KeyLength(s1=0.0, e1=0.5, length_bits=0, leak_bits=leak_bits)
 
     def _source(self) -> Source:
-        return Source(self.intensities, self.probabilities)
+        return Source(
+            self.intensities,
+            self.probabilities,
+            key_basis_probability=self.key_basis_probability,
+        )

@@ -18,9 +18,8 @@ from keybeam.key_length.counts import (
     SiftedCounts,
     reconciliation_leak,
 )
+from keybeam.key_length.options import intensities_option, probabilities_option
 from keybeam.key_length.paper import (
-    PAPER_INTENSITIES,
-    PAPER_PROBABILITIES,
     PAPER_XI,
     KeyLength,
     paper_key_length,
@@ -153,24 +152,8 @@ def keylength() -> None:
     show_default=True,
     help="Security analysis: that of arXiv:2408.10994, or that of docs/security.md.",
 )
-@click.option(
-    "--intensities",
-    type=float,
-    nargs=3,
-    default=PAPER_INTENSITIES,
-    show_default=True,
-    metavar="MU NU O",
-    help="Mean photons of signal, decoy and vacuum pulses.",
-)
-@click.option(
-    "--probabilities",
-    type=float,
-    nargs=3,
-    default=PAPER_PROBABILITIES,
-    show_default=True,
-    metavar="MU NU O",
-    help="Probabilities of signal, decoy and vacuum pulses.",
-)
+@intensities_option
+@probabilities_option
 @click.option(
     "--xi",
     type=_OPEN,

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from keybeam.key_length.counts import SiftedCounts
+from keybeam.key_length.counts import MOST_PACKETS, SiftedCounts
 from keybeam.key_length.entropy import binary_entropy
 from keybeam.key_length.errors import KeyLengthError, NoKeyError
 from keybeam.key_length.hidden import Layout, Target
@@ -33,9 +33,6 @@ __all__ = [
 LARGEST_QBER = 0.11
 """Error rate from which on BB84 with one-way messages makes no key (P. Shor and J. Preskill,
 Phys. Rev. Lett. 85 (2000) 441)."""
-
-_MOST_PACKETS = 1024
-"""Packets of a block at most, those among them that were dropped included."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +142,7 @@ def _selection_cost(dropped: int) -> float:
     once. With d of at most 1024 dropped there are at most 1024^d; the weights
     9/10 (10 · 1024)^-d of all choices add up to at most 1.
     """
-    return math.log(10 / 9) + dropped * math.log(10 * _MOST_PACKETS)
+    return math.log(10 / 9) + dropped * math.log(10 * MOST_PACKETS)
 
 
 BoundFinder = Callable[[Source, Layout, Target, SiftedCounts, float], float]

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from keybeam.key_length.entropy import binary_entropy
 from keybeam.key_length.errors import KeyLengthError
 
-__all__ = ["BasisCounts", "BlockCounts", "SiftedCounts", "checked_count", "reconciliation_leak"]
+__all__ = [
+    "MOST_PACKETS",
+    "BasisCounts",
+    "BlockCounts",
+    "SiftedCounts",
+    "checked_count",
+    "reconciliation_leak",
+]
+
+MOST_PACKETS = 1024
+"""Packets of a block at most, those among them that were dropped included."""
 
 _LARGEST_COUNT = 2**53
 """Counts up to here are exact as floating-point numbers."""
@@ -119,11 +129,11 @@ class SiftedCounts:
     def __post_init__(self) -> None:
         if self.pulses is not None:
             checked_count(self.pulses, "pulses")
-        if not 1 <= self.packets <= 1024:
-            raise KeyLengthError(f"packets must be 1 to 1024, not {self.packets}")
-        if not 0 <= self.dropped_packets <= 1024 - self.packets:
+        if not 1 <= self.packets <= MOST_PACKETS:
+            raise KeyLengthError(f"packets must be 1 to {MOST_PACKETS}, not {self.packets}")
+        if not 0 <= self.dropped_packets <= MOST_PACKETS - self.packets:
             raise KeyLengthError(
-                "dropped_packets must be 0 to 1024 less the packets of the block, "
+                f"dropped_packets must be 0 to {MOST_PACKETS} less the packets of the block, "
                 f"not {self.dropped_packets}"
             )
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keybeam.distillation import BlockCounts, KeyLength, toeplitz
-from keybeam.key_length import Analysis, SessionAnalysis
+from keybeam.distillation import BlockCounts, KeyLength, prepare_toeplitz, toeplitz
+from keybeam.key_length import Analysis, BasisCounts, SessionAnalysis
 from keybeam.pipeline.items import BlockMade, Corrected, header_of, pack
 from keybeam.pipeline.meter import Meter
 from keybeam.pipeline.ring import Item
@@ -16,7 +16,7 @@ from keybeam.pipeline.settings import PipelineSettings
 from keybeam.pipeline.stages import random_source
 from keybeam.session.blocks import BlockPlan
 from keybeam.session.statistics import BlockStatistics
-from keybeam.sifting import unpack_bits
+from keybeam.sifting import CheckCounts, unpack_bits
 
 __all__ = ["amplify_blocks", "part_of"]
 
@@ -31,10 +31,12 @@ def amplify_blocks(
         parameters.intensities,
         parameters.probabilities,
         parameters.failure_probability,
+        settings.key_basis_probability,
     )
     with meter.preparing():
         analysis.prepare()
-    plan = BlockPlan(parameters.block_packets)
+        prepare_toeplitz()
+    plan = BlockPlan(settings.packets_of_a_block)
     file = _KeyFile(settings.key)
     packets: list[tuple[Corrected, np.ndarray]] = []
     number = 0
@@ -42,7 +44,7 @@ def amplify_blocks(
         for item in items:
             header = header_of(item, Corrected)
             meter.taken += item.arrays[0].size
-            packets.append((header, item.arrays[0]))
+            packets.append((header, item.arrays[0].copy()))
             if header.counts.number + 1 == plan.end(header.counts.number):
                 yield _block(settings, meter, analysis, packets, number, file)
                 number += any(part.statistics.good for part, _ in packets)
@@ -117,6 +119,7 @@ def _block(
         leak,
         packets=math.ceil(counts.signal / settings.parameters.packet_bits),
         dropped_packets=len(packets) - len(good),
+        check=None if settings.check_basis is None else _check(headers),
     )
     if length.length_bits:
         bits = np.concatenate([bits for _, bits in good])
@@ -126,6 +129,17 @@ def _block(
         file.write(np.packbits(key).tobytes())
     meter.given += length.length_bits
     return pack(BlockMade(statistics, _statistics(number, headers, counts, errors, leak, length)))
+
+
+def _check(headers: list[Corrected]) -> BasisCounts:
+    """Add up the counts of the basis that only checks, without errors of vacuum pulses."""
+    counts = CheckCounts(
+        *(sum(found) for found in zip(*(header.counts.check for header in headers), strict=True))
+    )
+    return BasisCounts(
+        (counts.signal, counts.decoy, counts.vacuum),
+        (counts.signal_errors, counts.decoy_errors, None),
+    )
 
 
 def _statistics(

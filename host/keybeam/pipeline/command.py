@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from keybeam.key_length import Analysis
-from keybeam.key_length.options import analysis_option
+from keybeam.key_length import MOST_PACKETS, Analysis
+from keybeam.key_length.options import analysis_option, intensities_option, probabilities_option
 from keybeam.options import NewFile
 from keybeam.options import as_json as json_option
 from keybeam.output import Value, print_json, print_rows, print_sections
@@ -16,11 +17,12 @@ from keybeam.pipeline.plots import plot_stages
 from keybeam.pipeline.run import PipelineResult, process_pass
 from keybeam.pipeline.run import Progress as RunProgress
 from keybeam.pipeline.settings import RECONCILIATIONS, PipelineSettings
-from keybeam.protocol.numbers import BLOCK_PACKETS
+from keybeam.protocol.numbers import BLOCK_PACKETS, SAMPLE_FRACTION
 from keybeam.session.parameters import default_parameters
 
 __all__ = ["mode_option", "pipeline"]
 
+_OPEN = click.FloatRange(0, 1, min_open=True, max_open=True)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 mode_option = click.option(
@@ -45,12 +47,27 @@ mode_option = click.option(
 )
 @click.option(
     "--block-packets",
-    type=click.IntRange(1, 9),
+    type=click.IntRange(1, MOST_PACKETS),
     default=BLOCK_PACKETS,
     show_default=True,
     help="Packets of 100 kbit in a privacy-amplification block.",
 )
 @analysis_option
+@intensities_option
+@probabilities_option
+@click.option(
+    "--key-basis-probability",
+    type=_OPEN,
+    help="Where the basis H, V makes the key and D, A only checks: with which probability either "
+    "end chooses the former.",
+)
+@click.option(
+    "--sample-fraction",
+    type=_OPEN,
+    default=SAMPLE_FRACTION,
+    show_default=True,
+    help="Part of the clicks that only tell the error rate of the packet before it is corrected.",
+)
 @click.option("--key", type=NewFile(), help="File for the key, readable by you only.")
 @click.option("--plot", type=NewFile(), help="SVG file for a plot of where the time goes.")
 @click.option(
@@ -66,6 +83,10 @@ def pipeline(
     workers: int,
     block_packets: int,
     analysis: str,
+    intensities: tuple[float, float, float],
+    probabilities: tuple[float, float, float],
+    key_basis_probability: float | None,
+    sample_fraction: float,
     key: Path | None,
     plot: Path | None,
     seed: int | None,
@@ -79,13 +100,23 @@ def pipeline(
     Examples:
         keybeam pipeline pass.h5 --symbols symbols.h5 --key pass.key
         keybeam pipeline pass.h5 --symbols symbols.h5 --mode efficient --plot time.svg
+        keybeam pipeline pass.h5 --symbols symbols.h5 --block-packets 100 --sample-fraction 0.01 \\
+            --intensities 0.4 0.1 0.001 --probabilities 0.875 0.109375 0.015625 \\
+            --key-basis-probability 0.9375
     """
     settings = PipelineSettings(
         captures=captures,
         symbols=symbols,
         mode=mode,
         workers=workers,
-        parameters=default_parameters(block_packets, Analysis(analysis)),
+        parameters=msgspec.structs.replace(
+            default_parameters(analysis=Analysis(analysis)),
+            intensities=intensities,
+            probabilities=probabilities,
+            sample_fraction=sample_fraction,
+        ),
+        key_basis_probability=key_basis_probability,
+        block_packets=block_packets,
         key=key,
         seed=seed,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from keybeam.pipeline.ring import Item
 from keybeam.session.messages import SessionParameters
 from keybeam.session.statistics import BlockStatistics, PacketStatistics
-from keybeam.timing import CLICK_DTYPE
+from keybeam.sifting import CheckCounts
 
 __all__ = [
     "CLICK_BATCH",
@@ -25,9 +25,12 @@ __all__ = [
 CLICK_BATCH = 1 << 17
 """Clicks of an item at most."""
 
+_WORD_BYTES = 4
+"""Of a click."""
+
 
 class PacketCounts(msgspec.Struct, frozen=True, array_like=True):
-    """Counts of a packet; see `keybeam.sifting.SiftedPacket`."""
+    """Counts of a packet; see `keybeam.sifting.JoinedPacket`."""
 
     number: int
     time_s: float
@@ -36,17 +39,21 @@ class PacketCounts(msgspec.Struct, frozen=True, array_like=True):
     decoy_errors: int
     sampled: int
     sampled_errors: int
+    check: CheckCounts
 
 
 class Clicks(msgspec.Struct, frozen=True, array_like=True):
-    """Header of clicks; the array is the bytes of `keybeam.timing.CLICK_DTYPE`.
+    """Header of clicks; the array is their words.
 
     Attributes
     ----------
+    first : int
+        Pulse index from which these count; see `keybeam.timing.PackedClicks`.
     detections : int
         Tags that were read since the last item, clicks of no pulse included.
     """
 
+    first: int
     detections: int
 
 
@@ -115,7 +122,7 @@ def header_of(item: Item, kind: type[Header]) -> Header:
 def item_bytes(parameters: SessionParameters) -> dict[str, int]:
     """Largest size of the items that each stage gives."""
     return {
-        "clicks": CLICK_DTYPE.itemsize * CLICK_BATCH + 64,
+        "clicks": _WORD_BYTES * CLICK_BATCH + 64,
         "sift": 2 * parameters.packet_bits + 128,
         "reconcile": parameters.packet_bits + 64,
     }

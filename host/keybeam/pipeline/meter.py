@@ -23,7 +23,8 @@ class StageStatistics(msgspec.Struct, frozen=True):
     busy_s : float
         Seconds at work.
     processor_s : float
-        Seconds of processor time in that.
+        Seconds of processor time in that, and in taking items from other processes and handing
+        items to them.
     preparing_s : float
         Seconds of processor time of that for what is done once, however long the pass is.
     starved_s, blocked_s : float
@@ -84,13 +85,25 @@ class Meter:
         yield
         self._preparing += time.process_time() - processor
 
-    def upstream(self, items: Iterator[Item]) -> Iterator[Item]:
-        """Give what a stage takes; the time this needs is not the stage's."""
+    @contextmanager
+    def handing_over(self) -> Iterator[None]:
+        """Take the processor time of giving an item to another process."""
+        processor = time.process_time()
+        yield
+        self._processor += time.process_time() - processor
+
+    def upstream(self, items: Iterator[Item], *, from_process: bool = False) -> Iterator[Item]:
+        """Give what a stage takes.
+
+        The time this needs is not the stage's, but for the processor time where the items come from
+        another process and it is that of taking them.
+        """
         while True:
             start, processor = time.monotonic(), time.process_time()
             item = next(items, None)
             self._above += time.monotonic() - start
-            self._processor_above += time.process_time() - processor
+            if not from_process:
+                self._processor_above += time.process_time() - processor
             if item is None:
                 return
             yield item

@@ -112,7 +112,8 @@ def _items(stage: _Stage, settings: PipelineSettings, meter: Meter) -> Iterator[
         "reconcile": reconcile_packets,
         "amplify": amplify_blocks,
     }[kind]
-    return meter.stage_of(work(settings, meter, meter.upstream(_in_turn(stage.readers))))
+    taken = meter.upstream(_in_turn(stage.readers), from_process=True)
+    return meter.stage_of(work(settings, meter, taken))
 
 
 def _work(stage: _Stage, settings: PipelineSettings, meter: Meter, report: Connection) -> None:
@@ -121,7 +122,8 @@ def _work(stage: _Stage, settings: PipelineSettings, meter: Meter, report: Conne
     for number, item in enumerate(_items(stage, settings, meter)):
         if stage.writers:
             writer = stage.writers[number % len(stage.writers)]
-            writer.write(item)
+            with meter.handing_over():
+                writer.write(item)
             meter.blocked_s = sum(writer.waited_s for writer in stage.writers)
         if not stage.writers or monotonic() - told > _REPORT_S:
             told = monotonic()

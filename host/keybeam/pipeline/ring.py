@@ -130,16 +130,21 @@ class RingReader:
 
     def __init__(self, slots: _Slots, notices: Connection, free: Connection) -> None:
         self._slots, self._notices, self._free = slots, notices, free
+        self._held: int | None = None
         self.waited_s = 0.0
 
     def read(self) -> Item | None:
         """Wait for the next item; return it, or None after the last one.
+
+        Its arrays lie in the shared memory and are lost with the next call: whoever keeps them
+        copies them.
 
         Raises
         ------
         PipelineError
             If the writer is gone.
         """
+        self._release()
         begin = time.monotonic()
         try:
             message = self._notices.recv_bytes()
@@ -153,12 +158,18 @@ class RingReader:
         arrays = []
         for kind, count in notice.arrays:
             size = np.dtype(kind).itemsize * count
-            arrays.append(source[place : place + size].copy().view(kind))
+            arrays.append(source[place : place + size].view(kind))
             place += _padded(size)
-        # A writer that is done, and gone, needs no free slot any more.
-        with contextlib.suppress(ConnectionError):
-            self._free.send_bytes(bytes([notice.slot]))
+        self._held = notice.slot
         return Item(notice.header, arrays)
+
+    def _release(self) -> None:
+        """Give the slot of the last item back."""
+        if self._held is not None:
+            # A writer that is done, and gone, needs no free slot any more.
+            with contextlib.suppress(ConnectionError):
+                self._free.send_bytes(bytes([self._held]))
+            self._held = None
 
     def close(self) -> None:
         """Close this process' copies of the pipes."""

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keybeam.distillation import Mode
+from keybeam.key_length import MOST_PACKETS, Analysis
 from keybeam.pipeline.errors import PipelineError
+from keybeam.protocol.symbols import CHECK_BASIS, Basis
 from keybeam.session.messages import SessionParameters
 from keybeam.session.parameters import default_parameters
 
@@ -31,6 +33,13 @@ class PipelineSettings:
         Processes that reconcile; 0 to do everything in the calling process, one after another.
     parameters : SessionParameters
         Source, packets, blocks and analysis.
+    key_basis_probability : float or None
+        Where one basis makes the key (`KEY_BASIS`) and the other only checks: with which
+        probability either end chooses the former, above 0 and below 1. None where both bases are
+        chosen equally and both make key. A session has no such source.
+    block_packets : int or None
+        Packets of a privacy-amplification block, 1 to 1024, in the place of those of the
+        parameters, which a session bounds more closely.
     key : Path or None
         File that takes the key; None to keep nothing of it.
     seed : int or None
@@ -39,7 +48,8 @@ class PipelineSettings:
     Raises
     ------
     PipelineError
-        If there is no capture or no such mode, or the number of workers is negative.
+        If there is no capture or no such mode, if a number is out of range, or if the paper's
+        analysis is to take a basis that only checks.
     """
 
     captures: tuple[Path, ...]
@@ -47,6 +57,8 @@ class PipelineSettings:
     mode: str = Mode.INTERACTIVE.name.lower()
     workers: int = 1
     parameters: SessionParameters = field(default_factory=default_parameters)
+    key_basis_probability: float | None = None
+    block_packets: int | None = None
     key: Path | None = None
     seed: int | None = None
 
@@ -59,3 +71,23 @@ class PipelineSettings:
             )
         if self.workers < 0:
             raise PipelineError(f"the number of workers must be 0 or more, not {self.workers}")
+        chosen, packets = self.key_basis_probability, self.block_packets
+        if chosen is not None and not 0 < chosen < 1:
+            raise PipelineError(f"the key_basis_probability must lie between 0 and 1, not {chosen}")
+        if chosen is not None and self.parameters.analysis != Analysis.COMPOSABLE:
+            raise PipelineError(
+                f"the analysis {self.parameters.analysis} knows no basis that only checks: take "
+                f"{Analysis.COMPOSABLE}"
+            )
+        if packets is not None and not 1 <= packets <= MOST_PACKETS:
+            raise PipelineError(f"a block has 1 to {MOST_PACKETS} packets, not {packets}")
+
+    @property
+    def check_basis(self) -> Basis | None:
+        """The basis that only checks, if there is one."""
+        return None if self.key_basis_probability is None else CHECK_BASIS
+
+    @property
+    def packets_of_a_block(self) -> int:
+        """Packets of a privacy-amplification block."""
+        return self.block_packets or self.parameters.block_packets

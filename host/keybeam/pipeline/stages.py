@@ -50,7 +50,7 @@ from keybeam.session.randomness import RandomSource, SeededRandom, SystemRandom,
 from keybeam.session.statistics import PacketStatistics
 from keybeam.sifting import JoinedPacket
 from keybeam.tags import Capture
-from keybeam.timing import CLICK_DTYPE, PulseIndexer
+from keybeam.timing import PackedClicks, PulseIndexer
 
 __all__ = ["find_clicks", "random_source", "reconcile_packets", "sift_clicks"]
 
@@ -98,12 +98,12 @@ class _Replay:
         return np.empty(0, np.uint64) if following is None else following
 
 
-def _parts(source: ClickSource, replay: _Replay) -> Iterator[NDArray[np.void]]:
+def _parts(source: ClickSource, replay: _Replay) -> Iterator[PackedClicks]:
     """Clicks as they become ready, until the pass or the captures are over."""
-    while (clicks := source.read()) is not None:
-        yield clicks
+    while (parts := source.read_packed()) is not None:
+        yield from parts
         if replay.over:
-            yield source.finish()
+            yield from source.finish_packed()
             return
 
 
@@ -116,10 +116,10 @@ def find_clicks(settings: PipelineSettings, meter: Meter) -> Iterator[Item]:
     source = ClickSource(replay, indexer, seed=settings.seed)
     told = 0
     for clicks in _parts(source, replay):
-        for start in range(0, clicks.size, CLICK_BATCH):
-            part = clicks[start : start + CLICK_BATCH]
-            meter.given += part.size
-            yield pack(Clicks(source.detections - told), part.view(np.uint8))
+        for start in range(0, clicks.words.size, CLICK_BATCH):
+            words = clicks.words[start : start + CLICK_BATCH]
+            meter.given += words.size
+            yield pack(Clicks(clicks.first, source.detections - told), words)
             told = source.detections
 
 
@@ -129,11 +129,12 @@ def sift_clicks(settings: PipelineSettings, meter: Meter, items: Iterator[Item])
     samples: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED + 1)
     exact: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
     with closing(SymbolRecord(settings.symbols)) as record:
-        sifter = record.sifter(parameters.packet_bits)
+        sifter = record.sifter(parameters.packet_bits, settings.check_basis)
         for item in items:
-            clicks = item.arrays[0].view(CLICK_DTYPE)
-            meter.taken += clicks.size
-            sampled = random_mask(random, "sample", clicks.size, parameters.sample_fraction)
+            clicks = PackedClicks(header_of(item, Clicks).first, item.arrays[0])
+            count = clicks.words.size
+            meter.taken += count
+            sampled = random_mask(random, "sample", count, parameters.sample_fraction)
             for packet in sifter.feed(clicks, sampled):
                 samples.append((packet.sampled_errors, packet.sampled))
                 meter.given += packet.sent.size
@@ -156,6 +157,7 @@ def _sifted(
         packet.decoy_errors,
         packet.sampled,
         packet.sampled_errors,
+        packet.check,
     )
     counted = [(errors, bits, age) for age, (errors, bits) in enumerate(reversed(samples))]
     counted += [(errors, bits, age) for age, (errors, bits) in enumerate(reversed(exact), 1)]

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from keybeam.pipeline.errors import SymbolRecordError
 from keybeam.protocol.link import LookupStatus
 from keybeam.protocol.numbers import FRAME_SLOTS
+from keybeam.protocol.symbols import Basis
 from keybeam.sifting import JoinedSifter
 
 __all__ = ["SymbolRecord", "SymbolRecordWriter"]
@@ -162,15 +163,17 @@ class SymbolRecord:
         self.release()
         return status, symbols
 
-    def sifter(self, packet_bits: int) -> JoinedSifter:
+    def sifter(
+        self, packet_bits: int, check_basis: Basis | None = None, *, vectors: bool = True
+    ) -> JoinedSifter:
         """Make what sifts clicks by these symbols; call `release` now and then.
 
         Parameters
         ----------
-        packet_bits : int
-            Sifted bits of a packet.
+        packet_bits, check_basis, vectors
+            See `JoinedSifter`.
         """
-        return JoinedSifter(self._bytes, self._first, packet_bits)
+        return JoinedSifter(self._bytes, self._first, packet_bits, check_basis, vectors=vectors)
 
     def release(self) -> None:
         """Let go of the pages that were read: a whole pass would not fit into memory."""

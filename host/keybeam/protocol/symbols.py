@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "CHECK_BASIS",
     "DEFAULT_SYMBOL_TABLE",
     "INTENSITY_MEAN_PHOTONS",
     "INTENSITY_PROBABILITY",
+    "KEY_BASIS",
     "RANDOM_BITS_MAXIMUM",
     "SYMBOLS_PER_WORD",
     "SYMBOL_BITS",
@@ -49,6 +51,10 @@ class Basis(IntEnum):
 
     RECTILINEAR = 0
     DIAGONAL = 1
+
+
+KEY_BASIS, CHECK_BASIS = Basis.RECTILINEAR, Basis.DIAGONAL
+"""The basis that makes key and the one that only checks, where the bases are chosen unequally."""
 
 
 class Intensity(IntEnum):

@@ -16,17 +16,21 @@ from keybeam.session.statistics import ClickRates
 from keybeam.tags import CaptureWriter
 from keybeam.timing import (
     CLICK_DTYPE,
+    PULSE_DTYPE,
     ClickGate,
     ClickOrder,
     DecodedChunk,
+    PackedClicks,
     PulseIndexer,
     RecordDecoder,
     align,
     click_order,
     estimate_delay,
     gate,
+    join_packed,
     joined,
-    resolve_double_clicks,
+    packed_order,
+    resolve_packed,
 )
 
 __all__ = ["ClickSource", "RecordSource"]
@@ -39,6 +43,7 @@ _LOST_LINK_S = 10.0
 _SILENT_BOARD_S = 30.0
 """Seconds without any record, though the board sends some even in silence."""
 _POLL_S = 0.1
+_NO_CLICKS = PackedClicks(0, np.empty(0, np.uint32))
 
 
 class RecordSource(Protocol):
@@ -105,7 +110,7 @@ class ClickSource:
         self._generator = np.random.default_rng(secrets.randbits(128) if seed is None else seed)
         self._early: NDArray[np.void] | None = np.empty(0, CLICK_DTYPE)
         self._delay_ps = 0.0
-        self._held = np.empty(0, CLICK_DTYPE)
+        self._held = _NO_CLICKS
         self._last_index = -1
         self._begun = self._over = False
         self._last_sync = 0
@@ -135,9 +140,20 @@ class ClickSource:
 
         Returns
         -------
-        ndarray of CLICK_DTYPE or None
+        ndarray of PULSE_DTYPE or None
             At most one click a pulse, by increasing pulse index; None once the pass is over and
             everything was given out.
+
+        Raises
+        ------
+        DeviceError, SessionError
+            See `read_packed`.
+        """
+        parts = self.read_packed()
+        return None if parts is None else _unpacked(parts)
+
+    def read_packed(self) -> list[PackedClicks] | None:
+        """Do the same as `read`, and leave the clicks packed, one part after another.
 
         Raises
         ------
@@ -154,7 +170,7 @@ class ClickSource:
             self.restarts += records.records is None
             if self._recorder is not None:
                 self._recorder.write(np.empty(0, np.uint64), records.records)
-            return np.empty(0, CLICK_DTYPE)
+            return []
         if self._recorder is not None and records.size:
             self._recorder.write(records)
         if records.size:
@@ -166,9 +182,9 @@ class ClickSource:
         decoded = self._decoder.feed(records)
         self.detections += decoded.detections
         if self._early is None:
-            pending = self._gated(decoded)
+            ready = self._gated(decoded)
             self._watch(decoded)
-            return joined([self._hold(pending), self._leave()], CLICK_DTYPE)
+            return [*ready, *(self._release() if self._over else [])]
         clicks = self._aligned(self._indexer.feed(decoded))
         self._watch(decoded)
         if self._end_index is not None:
@@ -182,14 +198,17 @@ class ClickSource:
 
         Returns
         -------
-        ndarray of CLICK_DTYPE
+        ndarray of PULSE_DTYPE
             See `read`; empty where the pass was over already.
         """
-        nothing = np.empty(0, CLICK_DTYPE)
+        return _unpacked(self.finish_packed())
+
+    def finish_packed(self) -> list[PackedClicks]:
+        """Do the same as `finish`, and leave the clicks packed."""
         if self._over:
-            return nothing
+            return []
         self._over = True
-        return self._finish(nothing)
+        return self._release()
 
     def _watch(self, decoded: DecodedChunk) -> None:
         """Notice that the pass begins, and that it is over."""
@@ -221,31 +240,32 @@ class ClickSource:
             self._delay_ps = estimate_delay(clicks[:_CALIBRATION_CLICKS]).delay_ps
         return align(clicks, self._delay_ps)
 
-    def _finish(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
+    def _release(self) -> list[PackedClicks]:
+        """Give what is left where the pass is over."""
+        return self._finish(np.empty(0, CLICK_DTYPE))
+
+    def _finish(self, clicks: NDArray[np.void]) -> list[PackedClicks]:
         if self._end_index is None:
             left = self._indexer.feed(self._decoder.finish())
             left = joined([left, self._indexer.finish()], CLICK_DTYPE)
             clicks = joined([clicks, self._aligned(left)], CLICK_DTYPE)
         if self._early is not None:
             clicks = self._calibrate(self._early)
-        return joined([self._prepare(clicks), self._resolve(self._held)], CLICK_DTYPE)
+        ready = self._prepare(clicks)
+        last, self._held = self._held, _NO_CLICKS
+        return [*ready, self._resolve(last)]
 
-    def _leave(self) -> NDArray[np.void]:
-        """Give what is left where the pass is over."""
-        return self._finish(self._held[:0]) if self._over else self._held[:0]
-
-    def _gated(self, decoded: DecodedChunk) -> NDArray[np.void]:
-        """Give the clicks within the gate, behind those that are held; count them."""
+    def _gated(self, decoded: DecodedChunk) -> list[PackedClicks]:
+        """Give the clicks within the gate, one a pulse; count them."""
         gate_of = ClickGate(self._delay_ps)
         if self._end_index is not None:
             gate_of = gate_of._replace(end=self._end_index)
-        held = self._held
-        pending, parts = self._indexer.feed_gated(decoded, gate_of, room=held.size)
-        pending[: held.size] = held
-        for part in parts:
+        room = self._held.words.size
+        parts, placed = self._indexer.feed_gated(decoded, gate_of, room)
+        for part in placed:
             self._over |= part.beyond > 0
             self._add(part.second, part.placed_in, part.gated_in)
-        return pending
+        return [ready for clicks in parts for ready in self._hold(clicks, room)]
 
     def _add(self, second: int, *counts: NDArray[np.int64]) -> None:
         """Add the clicks of some seconds, placed and gated, to the counts."""
@@ -258,36 +278,59 @@ class ClickSource:
             after[second : second + new.size] += new
             self._per_second[total] = after
 
-    def _prepare(self, clicks: NDArray[np.void]) -> NDArray[np.void]:
+    def _prepare(self, clicks: NDArray[np.void]) -> list[PackedClicks]:
         """Gate, count, and leave one click a pulse."""
         gated = gate(clicks)
         self._add(0, _seconds(clicks), _seconds(gated))
-        return self._hold(joined([self._held, gated], CLICK_DTYPE))
+        if click_order(gated) is ClickOrder.MIXED:
+            gated = gated[np.argsort(gated["index"], kind="stable")]
+        return [ready for part in PackedClicks.all_of(gated) for ready in self._hold(part)]
 
-    def _hold(self, pending: NDArray[np.void]) -> NDArray[np.void]:
-        """Hold the clicks of the last pulse, of which another one may still come."""
-        order = click_order(pending)
+    def _hold(self, clicks: PackedClicks, room: int = 0) -> list[PackedClicks]:
+        """Hold the clicks of the last pulse, of which another one may still come.
+
+        Those that were held go before the new ones: into the room there, where it is just as large.
+        """
+        if clicks.words.size == room:
+            return []
+        ready: list[PackedClicks] = []
+        pending = self._behind_held(clicks, room)
+        if pending is None:
+            # Too far away to be of the same pulse.
+            ready.append(self._resolve(self._held))
+            pending = PackedClicks(clicks.first, clicks.words[room:])
+        order = packed_order(pending.words)
         if order is ClickOrder.MIXED:
-            pending = pending[np.argsort(pending["index"], kind="stable")]
-            order = click_order(pending)
-        end = pending.size
-        while end and pending["index"][end - 1] == pending["index"][-1]:
+            pending = PackedClicks(pending.first, np.sort(pending.words))
+            order = packed_order(pending.words)
+        end = pending.words.size
+        while end and pending.index_at(end - 1) == pending.index_at(-1):
             end -= 1
-        self._held = pending[end:].copy()
-        return self._resolve(pending[:end], order)
+        self._held = PackedClicks(pending.first, pending.words[end:].copy())
+        ready.append(self._resolve(PackedClicks(pending.first, pending.words[:end]), order))
+        return ready
 
-    def _resolve(
-        self, clicks: NDArray[np.void], order: ClickOrder | None = None
-    ) -> NDArray[np.void]:
-        single = resolve_double_clicks(clicks, self._generator, order)
+    def _behind_held(self, clicks: PackedClicks, room: int) -> PackedClicks | None:
+        """Give the held clicks and new ones, or None where they are too far apart."""
+        held = self._held.counted_from(clicks.first)
+        if held is not None and held.size == room:
+            clicks.words[:room] = held
+            return clicks
+        return join_packed(self._held, PackedClicks(clicks.first, clicks.words[room:]))
+
+    def _resolve(self, clicks: PackedClicks, order: ClickOrder | None = None) -> PackedClicks:
+        single = PackedClicks(clicks.first, resolve_packed(clicks.words, self._generator, order))
         # A transmitter that restarts counts anew: what is not later can no longer be told apart.
         # The indices rise.
-        if single.size and int(single["index"][0]) <= self._last_index:
-            single = single[single["index"].astype(np.int64) > self._last_index]
-        if single.size:
-            self._last_index = int(single["index"][-1])
-        self.resolved += single.size
+        single = single.later_than(self._last_index)
+        if single.words.size:
+            self._last_index = single.index_at(-1)
+        self.resolved += single.words.size
         return single
+
+
+def _unpacked(parts: list[PackedClicks]) -> NDArray[np.void]:
+    return joined([part.unpacked() for part in parts], PULSE_DTYPE)
 
 
 def _seconds(clicks: NDArray[np.void]) -> NDArray[np.int64]:

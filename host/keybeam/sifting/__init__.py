@@ -15,10 +15,11 @@ from keybeam.sifting.coding import (
     unpack_intensities,
 )
 from keybeam.sifting.comparison import Comparison, compare
-from keybeam.sifting.joined import JoinedPacket, JoinedSifter
+from keybeam.sifting.joined import CheckCounts, JoinedPacket, JoinedSifter
 from keybeam.sifting.packets import PacketAssembler, SiftedClicks, SiftedPacket
 
 __all__ = [
+    "CheckCounts",
     "ChunkCutter",
     "CodingError",
     "Comparison",

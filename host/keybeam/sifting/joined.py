@@ -6,10 +6,29 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from keybeam.protocol.symbols import Intensity
+from keybeam.protocol.symbols import Basis, Intensity
 from keybeam.sifting import _sifting
+from keybeam.timing import PackedClicks
 
-__all__ = ["JoinedPacket", "JoinedSifter"]
+__all__ = ["CheckCounts", "JoinedPacket", "JoinedSifter"]
+
+
+class CheckCounts(NamedTuple):
+    """Clicks of the basis that checks, which are not sampled; zeros where both make key.
+
+    Attributes
+    ----------
+    signal, decoy, vacuum : int
+        Clicks of each intensity.
+    signal_errors, decoy_errors : int
+        Wrong bits among them.
+    """
+
+    signal: int
+    decoy: int
+    vacuum: int
+    signal_errors: int
+    decoy_errors: int
 
 
 class JoinedPacket(NamedTuple):
@@ -22,7 +41,10 @@ class JoinedPacket(NamedTuple):
     sent, received : ndarray of uint8, shape (packet_bits,)
         The transmitter's and the receiver's bits, zeros and ones.
     decoy, vacuum, decoy_errors, sampled, sampled_errors, last_index : int
-        See `keybeam.sifting.SiftedPacket`; here the errors of both ends are known.
+        See `keybeam.sifting.SiftedPacket`; here the errors of both ends are known. All are of bases
+        that make key.
+    check : CheckCounts
+        Clicks of the other basis.
     """
 
     number: int
@@ -34,13 +56,16 @@ class JoinedPacket(NamedTuple):
     sampled: int
     sampled_errors: int
     last_index: int
+    check: CheckCounts
 
 
 class JoinedSifter:
     """Makes packets of clicks and the symbols that were sent.
 
     Equals looking the symbols up, `compare`, and a `PacketAssembler` at each end; clicks outside of
-    the record are left out.
+    the record are left out. A click of the basis that checks gives no bit; it is counted for the
+    packet in which it lies, unless it is sampled: so key and checks are of one and the same random
+    part of all clicks.
 
     Parameters
     ----------
@@ -50,27 +75,41 @@ class JoinedSifter:
         Pulse index of the first symbol.
     packet_bits : int
         Sifted bits of a packet.
+    check_basis : Basis or None
+        The basis that only checks; None where both make key.
+    vectors : bool
+        Use the vector instructions that the processor has; what comes out is the same without.
     """
 
-    def __init__(self, pairs: NDArray[np.uint8], first: int, packet_bits: int) -> None:
-        self._symbols = (pairs, first, Intensity.SIGNAL, Intensity.DECOY, Intensity.VACUUM)
+    def __init__(
+        self,
+        pairs: NDArray[np.uint8],
+        first: int,
+        packet_bits: int,
+        check_basis: Basis | None = None,
+        *,
+        vectors: bool = True,
+    ) -> None:
+        checks = 0 if check_basis is None else 1 << check_basis
+        self._symbols = (pairs, first, Intensity.SIGNAL, Intensity.DECOY, Intensity.VACUUM, checks)
         self._packet_bits = packet_bits
+        self._vectors = vectors
         self._number = 0
         self._begin()
 
     def _begin(self) -> None:
         self._sent, self._received = np.empty((2, self._packet_bits), np.uint8)
-        # Bits, decoy and vacuum clicks, decoy errors, sampled clicks, errors among these.
-        self._counts = np.zeros(6, np.uint64)
+        # Bits, decoy and vacuum clicks, decoy errors, sampled clicks, errors among these; those of
+        # the basis that checks.
+        self._counts = np.zeros(6 + len(CheckCounts._fields), np.uint64)
 
-    def feed(self, clicks: NDArray[np.void], sampled: NDArray[np.bool_]) -> Iterator[JoinedPacket]:
+    def feed(self, clicks: PackedClicks, sampled: NDArray[np.bool_]) -> Iterator[JoinedPacket]:
         """Add clicks; give the packets that are complete.
 
         Parameters
         ----------
-        clicks : structured ndarray, shape (n,)
-            Clicks later than all before; the fields ``index`` (uint64) and ``channel`` (uint8) are
-            the first two, without padding.
+        clicks : PackedClicks
+            Clicks later than all before.
         sampled : ndarray of bool, shape (n,)
             Whether the receiver reveals the bit of the click.
 
@@ -79,22 +118,25 @@ class JoinedSifter:
         ValueError
             If the arrays are not of one length.
         """
-        octets, marks = np.ascontiguousarray(clicks).view(np.uint8), sampled.view(np.uint8)
-        if marks.size != clicks.size:
+        words, marks = clicks.words, sampled.view(np.uint8)
+        if marks.size != words.size:
             raise ValueError("every click has one mark")
-        stride, begin = clicks.dtype.itemsize, 0
-        while begin < clicks.size:
+        begin = 0
+        while begin < words.size:
             begin += _sifting.sift_clicks(
                 *self._symbols,
-                octets[begin * stride :],
-                stride,
+                words[begin:],
+                clicks.first,
                 marks[begin:],
                 self._sent,
                 self._received,
                 self._counts,
+                self._vectors,
             )
-            bits, decoy, vacuum, decoy_errors, sampled_clicks, errors = self._counts.tolist()
+            bits, decoy, vacuum, decoy_errors, *counts = self._counts.tolist()
+            sampled_clicks, sampled_errors, *check = counts
             if bits == self._packet_bits:
+                last = clicks.index_at(begin - 1)
                 yield JoinedPacket(
                     self._number,
                     self._sent,
@@ -103,8 +145,9 @@ class JoinedSifter:
                     vacuum,
                     decoy_errors,
                     sampled_clicks,
-                    errors,
-                    int(clicks["index"][begin - 1]),
+                    sampled_errors,
+                    last,
+                    CheckCounts(*check),
                 )
                 self._number += 1
                 self._begin()

@@ -52,7 +52,7 @@ def place_tags(
     origin: int,
     counter: int,
     shift_ps: float,
-    gate: tuple[float, float, int, int] | None,
+    gate: tuple[float, float, int, int, int] | None,
     clicks: NDArray[np.uint8],
     later: NDArray[np.uint64],
     step_ps: float,
@@ -71,5 +71,10 @@ def gate_clicks(
 ) -> int: ...
 def single_clicks(
     clicks: NDArray[np.uint8], single: NDArray[np.uint8]
+) -> tuple[int, NDArray[np.int64]]: ...
+def order_of_words(words: NDArray[np.uint32]) -> int: ...
+def pack_clicks(clicks: NDArray[np.uint8], words: NDArray[np.uint32]) -> int: ...
+def single_words(
+    words: NDArray[np.uint32], single: NDArray[np.uint32]
 ) -> tuple[int, NDArray[np.int64]]: ...
 def fletcher32(data: NDArray[np.uint8]) -> int: ...

@@ -1,15 +1,19 @@
 """The pulse index of every detection, from the times and counters of the sync words."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from keybeam.protocol.numbers import FRAME_SLOTS
 from keybeam.protocol.records import FINE_PS
 from keybeam.timing.clicks import CLICK_DTYPE
 from keybeam.timing.clock import FrameClock
 from keybeam.timing.decoding import DecodedChunk
+from keybeam.timing.joining import joined
+from keybeam.timing.packed import PackedClicks
 from keybeam.timing.placing import ClickGate, FrameStarts, PlacedTags, place_tags
 from keybeam.timing.splitting import PackedTags, pack_tags
 from keybeam.timing.tracking import FRAME_STEPS, Segment, SyncTracker
@@ -49,14 +53,21 @@ class IndexedClicks(NamedTuple):
 
     Attributes
     ----------
-    clicks : ndarray of CLICK_DTYPE
-        The clicks, behind the room that was asked for.
+    clicks : tuple of PackedClicks
+        The clicks, one part after another, each behind the room that was asked for.
     placed : tuple of PlacedTags
-        The same in parts, with the counts of each.
+        The same in other parts, with the counts of each.
     """
 
-    clicks: NDArray[np.void]
+    clicks: tuple[PackedClicks, ...]
     placed: tuple[PlacedTags, ...]
+
+
+_LARGEST_PIECE = 8192
+"""Frames that are placed together where clicks are packed: half of what the words can count."""
+
+_SLACK = 16 * FRAME_SLOTS
+"""Pulses before the frames from which packed clicks are counted, so that those just before fit."""
 
 
 class PulseIndexer:
@@ -134,7 +145,10 @@ class PulseIndexer:
         ndarray of CLICK_DTYPE
             Clicks in the order of time.
         """
-        return self._feed(chunk, None, 0).clicks
+        settled = self._settled(chunk)
+        clicks = self._all(settled)
+        self._drop(chunk.lower_bound - self._patience)
+        return clicks
 
     def feed_gated(self, chunk: DecodedChunk, gate: ClickGate, room: int = 0) -> IndexedClicks:
         """Take decoded records and give those of the sure clicks that a gate keeps.
@@ -146,27 +160,34 @@ class PulseIndexer:
         gate : ClickGate
             Which clicks to keep.
         room : int
-            Places to leave before the first click, for what the caller puts there.
+            Places to leave before the first click of each part, for what the caller puts there.
         """
-        return self._feed(chunk, gate, room)
+        parts, placed = [], []
+        for frames in self._settled(chunk):
+            for piece in _pieces(frames):
+                first = max(piece.counter * FRAME_SLOTS - _SLACK, 0)
+                clicks, found = self._place(piece, gate._replace(first=first), room)
+                parts.append(PackedClicks(first, clicks.view(np.uint32)))
+                placed += found
+        self._drop(chunk.lower_bound - self._patience)
+        return IndexedClicks(tuple(parts), tuple(placed))
 
     def finish(self) -> NDArray[np.void]:
         """Give the clicks that are left at the end of the stream."""
         self._tracker.close()
-        clicks = self._settle(None, 0).clicks
+        clicks = self._all(self._settle())
         self.statistics.unindexed += sum(part.size for part in self._parts)
         self._parts = []
         return clicks
 
-    def _feed(self, chunk: DecodedChunk, gate: ClickGate | None, room: int) -> IndexedClicks:
+    def _settled(self, chunk: DecodedChunk) -> list[FrameStarts]:
+        """Take decoded records; give the frames that have become sure."""
         self._parts += chunk.packed
         self._tracker.feed(chunk.syncs)
         self._tracker.expire(chunk.lower_bound)
-        indexed = self._settle(gate, room)
-        self._drop(chunk.lower_bound - self._patience)
-        return indexed
+        return self._settle()
 
-    def _settle(self, gate: ClickGate | None, room: int) -> IndexedClicks:
+    def _settle(self) -> list[FrameStarts]:
         segments = self._tracker.segments
         self._clocks += [
             _OpenClock(segment, self._fit) for segment in segments[len(self._clocks) :]
@@ -179,7 +200,7 @@ class PulseIndexer:
         self.statistics.syncs = self._tracker.accepted
         self.statistics.rejected_syncs = self._tracker.rejected
         self.statistics.flywheel_syncs = self._tracker.flywheel
-        return self._index([frames for frames in settled if frames is not None], gate, room)
+        return [frames for frames in settled if frames is not None]
 
     def _frames(self, clock: "_OpenClock") -> FrameStarts | None:
         """Frames of a segment that have become sure, if there are any."""
@@ -195,28 +216,31 @@ class PulseIndexer:
             self._shift_ps,
         )
 
-    def _index(
-        self, settled: list[FrameStarts], gate: ClickGate | None, room: int
-    ) -> IndexedClicks:
-        """Clicks of sure frames, one after another in one array."""
-        words = sum(part.words.size for part in self._parts) if settled else 0
-        clicks = np.empty(room + words, CLICK_DTYPE)
+    def _all(self, settled: list[FrameStarts]) -> NDArray[np.void]:
+        """Clicks of sure frames, one after another, without a gate."""
+        parts = [self._place(frames, None, 0)[0].view(CLICK_DTYPE) for frames in settled]
+        return joined(parts, CLICK_DTYPE)
+
+    def _place(
+        self, frames: FrameStarts, gate: ClickGate | None, room: int
+    ) -> tuple[NDArray[np.uint8], list[PlacedTags]]:
+        """Place the tags of sure frames; give the bytes of their clicks behind some room."""
+        last = int((frames.starts[-1] - frames.shift_ps) / FINE_PS) + frames.origin + 1
+        here = [place for place, part in enumerate(self._parts) if part.earliest <= last]
+        count = here[-1] + 1 if here else 0
+        taken = self._parts[:count]
+        kind = CLICK_DTYPE if gate is None else np.dtype(np.uint32)
+        clicks: NDArray[Any] = np.empty(room + sum(part.words.size for part in taken), kind)
         end, placed = room, []
-        for frames in settled:
-            last = int((frames.starts[-1] - frames.shift_ps) / FINE_PS) + frames.origin + 1
-            here = [place for place, part in enumerate(self._parts) if part.earliest <= last]
-            count = here[-1] + 1 if here else 0
-            later = []
-            for part in self._parts[:count]:
-                found = place_tags(frames, part, gate, clicks[end:])
-                end += found.clicks.size
-                placed.append(found)
-                later += [found.later] if found.later.size else []
-            self._parts[:count] = later
+        for part in taken:
+            found = place_tags(frames, part, gate, clicks[end:])
+            end += found.clicks.size
+            placed.append(found)
+        self._parts[:count] = [found.later for found in placed if found.later.size]
         self.statistics.unindexed += sum(found.before for found in placed)
         self.statistics.indexed += sum(found.wanted for found in placed)
         self.statistics.not_key += sum(found.inside - found.wanted for found in placed)
-        return IndexedClicks(clicks[:end], tuple(placed))
+        return clicks[:end].view(np.uint8), placed
 
     def _drop(self, bound: int) -> None:
         """Drop tags before a time."""
@@ -226,6 +250,22 @@ class PulseIndexer:
         tags = [part.unpacked() for part in self._parts]
         self._parts = [part for some in tags for part in pack_tags(some[some["time"] >= bound])]
         self.statistics.unindexed += before - sum(part.size for part in self._parts)
+
+
+def _pieces(frames: FrameStarts) -> Iterator[FrameStarts]:
+    """Cut frames into pieces that packed clicks can count; each begins where the last one ends."""
+    count = frames.deviations.size - 1
+    if count <= _LARGEST_PIECE:
+        yield frames
+        return
+    for begin in range(0, count, _LARGEST_PIECE):
+        part = slice(begin, min(begin + _LARGEST_PIECE, count) + 1)
+        yield frames._replace(
+            origin=frames.origin + begin * FRAME_STEPS,
+            counter=frames.counter + begin,
+            deviations=frames.deviations[part],
+            key=frames.key[part],
+        )
 
 
 class _OpenClock:

@@ -4,7 +4,7 @@ A kernel in C++ takes them from their records to gated clicks, 64 at a time wher
 frame; `place_tags_numpy` is its twin.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,11 +74,16 @@ class ClickGate(NamedTuple):
         Full width of the gate; see `keybeam.timing.gate`.
     end : int
         Clicks from this pulse on are past the end, and left out.
+    first : int
+        Pulse from which the kept clicks are counted, as those of `keybeam.timing.PackedClicks`: at
+        least one before the frames' first, and less than `keybeam.timing.MOST_PULSES` before their
+        last.
     """
 
     delay_ps: float
     width_ps: float = GATE_PS
     end: int = (1 << 64) - 1
+    first: int = 0
 
 
 class PlacedTags(NamedTuple):
@@ -86,8 +91,8 @@ class PlacedTags(NamedTuple):
 
     Attributes
     ----------
-    clicks : ndarray of CLICK_DTYPE
-        Those in wanted frames; behind a gate, those that it keeps.
+    clicks : ndarray of CLICK_DTYPE or of uint32
+        Those in wanted frames; behind a gate, the words of those that it keeps.
     inside, wanted, before : int
         Tags in any of the frames, in wanted ones, and before the first of all.
     later : PackedTags
@@ -101,7 +106,7 @@ class PlacedTags(NamedTuple):
         gate.
     """
 
-    clicks: NDArray[np.void]
+    clicks: NDArray[np.void] | NDArray[np.uint32]
     inside: int
     wanted: int
     before: int
@@ -116,7 +121,7 @@ def place_tags(
     frames: FrameStarts,
     tags: PackedTags,
     gate: ClickGate | None = None,
-    out: NDArray[np.void] | None = None,
+    out: NDArray[np.void] | NDArray[np.uint32] | None = None,
 ) -> PlacedTags:
     """Give tags their pulse index; gate them.
 
@@ -128,12 +133,13 @@ def place_tags(
         Tags, about in the order of time.
     gate : ClickGate or None
         Which of the clicks to keep; None for all, with the phase of their tags.
-    out : ndarray of CLICK_DTYPE, shape (at least the number of words,)
-        Room for the clicks; by default it is made.
+    out : ndarray of CLICK_DTYPE or of uint32, shape (at least the number of words,)
+        Room for the clicks, or behind a gate for their words; by default it is made.
     """
-    clicks = np.empty(tags.words.size, CLICK_DTYPE) if out is None else out
+    kind = CLICK_DTYPE if gate is None else np.dtype(np.uint32)
+    clicks: NDArray[Any] = np.empty(tags.words.size, kind) if out is None else out
     later = np.empty(tags.words.size, np.uint64)
-    limits = gate and (gate.delay_ps, gate.width_ps / 2, gate.end, PULSE_RATE_HZ)
+    limits = gate and (gate.delay_ps, gate.width_ps / 2, gate.end, PULSE_RATE_HZ, gate.first)
     found, inside, wanted, before, after, earliest, beyond, second, placed_in, gated_in = (
         _tags.place_tags(
             tags.words,
@@ -178,7 +184,7 @@ def place_tags_numpy(
     # Relative to the nominal start of its own frame a time is exact, whatever the chunk.
     ps = (times - frame * FRAME_STEPS) * FINE_PS + frames.shift_ps - deviations[frame]
     duration = FRAME_DURATION_PS + deviations[frame + 1] - deviations[frame]
-    scaled = ps / duration * FRAME_SLOTS
+    scaled = ps * (FRAME_SLOTS / duration)
     slot = np.clip(np.floor(scaled), 0, FRAME_SLOTS - 1)
     clicks = np.empty(taken.size, CLICK_DTYPE)
     counters = (frames.counter + frame).astype(np.uint64)
@@ -202,6 +208,8 @@ def place_tags_numpy(
             np.bincount((part["index"] // np.uint64(PULSE_RATE_HZ)).astype(np.int64) - second)
             for part in (placed, clicks)
         ]
+        pulses = (clicks["index"] - np.uint64(gate.first)).astype(np.uint32)
+        clicks = pulses << np.uint32(2) | clicks["channel"]
     return PlacedTags(
         clicks,
         taken.size,

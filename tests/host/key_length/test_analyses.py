@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keybeam.key_length import Analysis, BlockCounts, KeyLengthError, SessionAnalysis
+from keybeam.key_length import (
+    Analysis,
+    BasisCounts,
+    BlockCounts,
+    KeyLengthError,
+    SessionAnalysis,
+    SiftedCounts,
+    Source,
+    composable_key_length,
+)
 
 BLOCK = BlockCounts(signal=500_000, decoy=34_375, vacuum=3_879, decoy_errors=1_878)
 SOURCE = ((0.8, 0.1, 0.001), (0.5, 0.25, 0.25), 1e-10)
@@ -65,3 +74,26 @@ def test_more_disclosed_or_dropped_is_never_a_longer_key(analysis, errors, leak,
     base = length(analysis, errors, leak).length_bits
     worse = length(analysis, errors, leak + more, dropped=dropped).length_bits
     assert worse <= base <= max(0, base)
+
+
+def test_a_basis_that_only_checks_needs_its_counts_and_the_composable_analysis():
+    intensities, probabilities = (0.4, 0.1, 0.001), (0.875, 0.109375, 0.015625)
+    key = BlockCounts(signal=1_000_000, decoy=31_500, vacuum=50, decoy_errors=330)
+    check = BasisCounts((4_440, 140, 0), (44, 1, None))
+    analysis = SessionAnalysis(Analysis.COMPOSABLE, intensities, probabilities, 1e-10, 15 / 16)
+    found = analysis.key_length(key, 10_000, 110_000, packets=10, dropped_packets=1, check=check)
+    expected = composable_key_length(
+        SiftedCounts(
+            BasisCounts((1_000_000, 31_500, 50), (10_000, 330, None)),
+            check,
+            packets=10,
+            dropped_packets=1,
+        ),
+        110_000,
+        Source(intensities, probabilities, key_basis_probability=15 / 16),
+    )
+    assert found == expected
+    with pytest.raises(KeyLengthError, match="check basis"):
+        analysis.key_length(key, 10_000, 110_000, packets=10, dropped_packets=1)
+    with pytest.raises(KeyLengthError, match="only checks"):
+        SessionAnalysis(Analysis.PAPER, intensities, probabilities, 1e-10, 15 / 16)

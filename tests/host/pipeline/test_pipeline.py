@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import msgspec
@@ -16,10 +17,16 @@ from click.testing import CliRunner
 
 from keybeam.distillation import BlockCounts, NoCodeError, binary_entropy
 from keybeam.distillation.verification import TAG_BITS
-from keybeam.key_length import paper_key_length
+from keybeam.key_length import (
+    BasisCounts,
+    SiftedCounts,
+    composable_key_length,
+    paper_key_length,
+)
 from keybeam.pipeline import (
     PipelineError,
     PipelineResult,
+    SymbolRecord,
     SymbolRecordError,
     process_pass,
     stages,
@@ -27,8 +34,10 @@ from keybeam.pipeline import (
 from keybeam.pipeline.command import pipeline
 from keybeam.pipeline.items import Sifted, header_of
 from keybeam.pipeline.meter import Meter
-from keybeam.protocol.symbols import Intensity, basis_of, bit_of, intensity_of
-from keybeam_sim.recording import RecordedLink
+from keybeam.protocol.symbols import Basis, Intensity, basis_of, bit_of, intensity_of
+from keybeam.tags import Capture, decode_capture
+from keybeam.timing import PulseIndexer, gate
+from keybeam_sim.recording import SOURCES, RecordedLink
 from keybeam_sim.source import SymbolSource
 
 FRAMES = 130
@@ -68,6 +77,81 @@ def test_a_recorded_pass_becomes_key(processed):
         assert block.length_bits == expected.length_bits
     assert 8 * len(key) == result.secret_bits == sum(b.length_bits for b in result.blocks) > 0
     assert abs(np.unpackbits(np.frombuffer(key, np.uint8)).mean() - 0.5) < 0.02
+
+
+def test_a_basis_that_only_checks_makes_no_key_but_bounds_it(biased):
+    """Length by the analysis of two bases from counts that the files alone give."""
+    result = process_pass(biased)
+    (block,) = result.blocks
+    source = SOURCES["fibre"]
+    key, check = sifted_in_bases(biased)
+    assert block.signal == 100_000 * result.packets >= 800_000
+    # The sample is one of 2 %, and the pass is cut off at the last packet.
+    kept = block.signal / key.clicks[0]
+    assert 0.85 < kept < 0.98
+    assert block.decoy == pytest.approx(key.clicks[1] * kept, rel=0.02)
+    assert block.decoy_errors == pytest.approx(key.errors[1] * kept, rel=0.2)
+    assert block.qber == pytest.approx(key.errors[0] / key.clicks[0], rel=0.02)
+    scaled = [
+        BasisCounts(
+            tuple(round(clicks * kept) for clicks in basis.clicks),
+            (round(basis.errors[0] * kept), round(basis.errors[1] * kept), None),
+        )
+        for basis in (key, check)
+    ]
+    counts = SiftedCounts(*scaled, packets=result.packets)
+    expected = composable_key_length(counts, block.leak_bits, source)
+    assert block.length_bits == pytest.approx(expected.length_bits, rel=0.03)
+    assert block.length_bits > 0.3 * block.signal
+
+
+def test_the_command_takes_such_a_source(biased):
+    source = SOURCES["fibre"]
+    words = ["--intensities", *source.intensities, "--probabilities", *source.probabilities]
+    words += ["--key-basis-probability", source.key_basis_probability]
+    words += ["--block-packets", 20, "--sample-fraction", 0.02, "--mode", biased.mode]
+    words += ["--workers", 0, "--seed", biased.seed, "--json"]
+    files = [biased.captures[0], "--symbols", biased.symbols]
+    done = CliRunner().invoke(pipeline, [str(word) for word in files + words])
+    assert done.exit_code == 0, done.output
+    result = msgspec.json.decode(done.stdout, type=PipelineResult)
+    assert result.blocks == process_pass(biased).blocks
+
+
+def sifted_in_bases(settings):
+    """Clicks of each basis that both ends chose, by looking up every pulse."""
+    (capture,) = settings.captures
+    indexer, clicks = PulseIndexer(), []
+    with Capture(capture) as tags:
+        for chunk in decode_capture(tags):
+            clicks.append(indexer.feed(chunk))
+    clicks.append(indexer.finish())
+    clicks = gate(np.concatenate(clicks))
+    with closing(SymbolRecord(settings.symbols)) as record:
+        _, symbols = record.look_up(clicks["index"])
+    bases = []
+    for basis in (Basis.RECTILINEAR, Basis.DIAGONAL):
+        here = (basis_of(symbols) == basis) & (basis_of(clicks["channel"]) == basis)
+        wrong = bit_of(symbols) != bit_of(clicks["channel"])
+        each = [here & (intensity_of(symbols) == i) for i in Intensity if i != Intensity.INVALID]
+        bases.append(
+            BasisCounts(
+                tuple(np.count_nonzero(one) for one in each),
+                tuple(np.count_nonzero(one & wrong) for one in each),
+            )
+        )
+    return bases
+
+
+def test_what_a_source_cannot_be_is_told(settings):
+    for changed, named in (
+        ({"key_basis_probability": 1.0}, "key_basis_probability"),
+        ({"key_basis_probability": 0.9}, "knows no basis that only checks"),
+        ({"block_packets": 0}, "1 to 1024 packets"),
+        ({"block_packets": 1025}, "1 to 1024 packets"),
+    ):
+        with pytest.raises(PipelineError, match=named):
+            replace(settings, **changed)
 
 
 def test_processes_make_the_same_key(settings, processed, tmp_path):

@@ -50,11 +50,13 @@ def test_a_writer_waits_until_there_is_room(ring):
     thread.start()
     for _ in range(2):
         assert moved.acquire(timeout=10)
-    # Two slots are full: the third item waits for the first one to be read.
+    # Two slots are full: the third item waits until the first one is no longer needed.
     assert not moved.acquire(timeout=0.1)
     assert written == [0, 1]
     for number in range(5):
         item = reader.read()
+        # What was read stays as it is until the next call.
+        assert not moved.acquire(timeout=0.05) or number
         assert item.header == bytes([number])
         assert (item.arrays[0] == number).all()
     thread.join(timeout=10)

@@ -7,9 +7,14 @@ import pytest
 from keybeam.pipeline import SymbolRecord, SymbolRecordError, SymbolRecordWriter
 from keybeam.protocol.link import LookupStatus
 from keybeam.protocol.numbers import FRAME_SLOTS
-from keybeam.protocol.symbols import basis_of, bit_of
-from keybeam.sifting import PacketAssembler, SiftedClicks, compare
-from keybeam.timing import CLICK_DTYPE
+from keybeam.protocol.symbols import Basis, Intensity, basis_of, bit_of
+from keybeam.sifting import (
+    CheckCounts,
+    PacketAssembler,
+    SiftedClicks,
+    compare,
+)
+from keybeam.timing import CLICK_DTYPE, PackedClicks
 
 
 @pytest.fixture
@@ -45,10 +50,13 @@ def test_pulses_outside_of_the_record_are_told(path, symbols):
     assert found.tolist() == [0, 0, symbols[0], symbols[-1], 0]
 
 
-def sifted_by_numpy(record, clicks, sampled, sizes, packet_bits):
+def sifted_by_numpy(record, clicks, sampled, sizes, packet_bits, check_basis):
     """Packets of both ends by look-up, comparison and an assembler for each end."""
     ends, packets = (PacketAssembler(packet_bits), PacketAssembler(packet_bits)), []
     for part, marks in zip(np.split(clicks, sizes), np.split(sampled, sizes), strict=True):
+        if check_basis is not None:
+            key = basis_of(part["channel"]) != check_basis
+            part, marks = part[key], marks[key]
         found = compare(*record.look_up(part["index"]), basis_of(part["channel"]))
         received = bit_of(part["channel"][found.matching])
         both = [
@@ -65,34 +73,64 @@ def sifted_by_numpy(record, clicks, sampled, sizes, packet_bits):
     return packets
 
 
+def checks_by_numpy(record, clicks, sampled, check_basis, ends):
+    """Counts of the basis that checks in each packet, by the pulse index with which it ends."""
+    if check_basis is None:
+        return [CheckCounts(0, 0, 0, 0, 0)] * len(ends)
+    part = clicks[~sampled & (basis_of(clicks["channel"]) == check_basis)]
+    found = compare(*record.look_up(part["index"]), basis_of(part["channel"]))
+    part = part[found.matching]
+    wrong = found.bits != bit_of(part["channel"])
+    packets = np.searchsorted(ends, part["index"])
+    counts = []
+    for number in range(len(ends)):
+        signal, decoy, vacuum = (
+            (packets == number) & (found.intensities == intensity)
+            for intensity in (Intensity.SIGNAL, Intensity.DECOY, Intensity.VACUUM)
+        )
+        of_each = [signal, decoy, vacuum, signal & wrong, decoy & wrong]
+        counts.append(CheckCounts(*map(np.count_nonzero, of_each)))
+    return counts
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+@pytest.mark.parametrize("check_basis", [None, *Basis])
 @pytest.mark.parametrize("packet_bits", [1, 7, 1000, 2_000_000])
-def test_packets_equal_look_up_comparison_and_assembly(path, symbols, packet_bits):
+def test_packets_equal_look_up_comparison_and_assembly(
+    path, symbols, packet_bits, check_basis, vectors
+):
     """Clicks before and after the record, empty parts, and packets across parts."""
     generator = np.random.default_rng(3)
     first = 7 * FRAME_SLOTS
     clicks = np.zeros(20_000, CLICK_DTYPE)
-    clicks["index"] = np.sort(
-        generator.integers(first - 999, first + symbols.size + 999, clicks.size, np.uint64)
-    )
+    lowest, highest = first - 999, first + symbols.size + 999
+    clicks["index"] = np.sort(generator.integers(lowest, highest, clicks.size, np.uint64))
+    # The last bytes of the record, which are not read as four at once.
+    clicks["index"][-500:] = np.sort(generator.integers(highest - 1099, highest, 500, np.uint64))
+    clicks["index"].sort()
     clicks["channel"] = generator.integers(0, 4, clicks.size)
     sampled = generator.random(clicks.size) < 0.1
-    sizes = [0, 1, 5000, 5000, 19_999]
+    sizes = [0, 1, 5000, 5000, 10_001, 19_999]
     with closing(SymbolRecord(path)) as record:
-        expected = sifted_by_numpy(record, clicks, sampled, sizes, packet_bits)
-        sifter, found = record.sifter(packet_bits), []
+        expected = sifted_by_numpy(record, clicks, sampled, sizes, packet_bits, check_basis)
+        ends = [sent.last_index for sent, _ in expected]
+        checks = checks_by_numpy(record, clicks, sampled, check_basis, ends)
+        sifter, found = record.sifter(packet_bits, check_basis, vectors=vectors), []
         for part, marks in zip(np.split(clicks, sizes), np.split(sampled, sizes), strict=True):
-            found += sifter.feed(part, marks)
+            for packed in PackedClicks.all_of(part):
+                found += sifter.feed(packed, marks)
             record.release()
         with pytest.raises(ValueError, match="one mark"):
-            next(sifter.feed(clicks, sampled[1:]))
+            next(sifter.feed(PackedClicks.of(clicks), sampled[1:]))
         del sifter
     assert len(found) == len(expected) == (0 if packet_bits > 10_000 else len(found))
-    for packet, (sent, received) in zip(found, expected, strict=True):
+    for packet, (sent, received), check in zip(found, expected, checks, strict=True):
         assert np.array_equal(packet.sent, sent.bits)
         assert np.array_equal(packet.received, received.bits)
         for name in ("number", "decoy", "vacuum", "decoy_errors", "sampled", "sampled_errors"):
             assert getattr(packet, name) == getattr(sent, name) == getattr(received, name)
         assert packet.last_index == sent.last_index
+        assert packet.check == check
 
 
 def test_more_frames_than_there_is_room_for_leave_nothing(tmp_path, symbols):

@@ -12,6 +12,7 @@ from keybeam.timing import (
     TAG_DTYPE,
     ClickGate,
     ClickOrder,
+    PackedClicks,
     align,
     click_order,
     gate,
@@ -79,7 +80,11 @@ def test_tags_are_placed_as_in_numpy(count, tags, jitter, gated, seed):
     generator = np.random.default_rng(seed)
     frames = some_frames(count, generator)
     end = (frames.counter + count // 2) * FRAME_SLOTS + 777
-    gates = [ClickGate(generator.uniform(-800, 800)), ClickGate(0.0, 1600.0, end)]
+    first = max(frames.counter - 3, 0) * FRAME_SLOTS
+    gates = [
+        ClickGate(generator.uniform(-800, 800), first=first),
+        ClickGate(0.0, 1600.0, end, first),
+    ]
     chosen = gates[seed % 2] if gated else None
     for packed in in_one_stream(some_tags(frames, count, tags, jitter, generator)):
         if count:
@@ -95,10 +100,11 @@ def test_clicks_are_counted_in_their_seconds():
     counter = 5 * PULSE_RATE_HZ // FRAME_SLOTS - 2
     frames = FrameStarts(0, counter, np.zeros(6), np.ones(6, bool), 0.0)
     (packed,) = pack_tags(some_tags(frames, 6, 30_000, 0, np.random.default_rng(1)))
-    placed = place_tags(frames, packed, ClickGate(0.0))
-    equal_placed(placed, place_tags_numpy(frames, packed, ClickGate(0.0)))
+    chosen = ClickGate(0.0, first=(counter - 1) * FRAME_SLOTS)
+    placed = place_tags(frames, packed, chosen)
+    equal_placed(placed, place_tags_numpy(frames, packed, chosen))
     assert placed.second == 4
-    later = placed.clicks["index"] >= 5 * PULSE_RATE_HZ
+    later = PackedClicks(chosen.first, placed.clicks).indices >= 5 * PULSE_RATE_HZ
     assert placed.gated_in.tolist() == [np.count_nonzero(~later), np.count_nonzero(later)]
     assert 0 < placed.gated_in[0] < placed.placed_in[0]
     assert placed.placed_in.sum() == placed.inside == placed.wanted
