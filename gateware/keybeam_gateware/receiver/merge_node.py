@@ -12,17 +12,33 @@ from .events import MergeItem
 __all__ = ["MergeNode"]
 
 
-def _is_not_later(one: MergeItem, other: MergeItem) -> Value:
-    """Compare times modulo their range."""
-    return ~(other.time - one.time)[:TIME_BITS][TIME_BITS - 1]
+HALF_BITS = TIME_BITS // 2
+
+
+def _found_not_later(m: Module, one: MergeItem, other: MergeItem) -> Value:
+    """Tell a cycle later whether one was not later than the other.
+
+    Times are compared modulo their range, by the sign of their difference. Registers hold what the
+    lower halves borrow and the sign either way, for a carry through a whole time takes too long.
+    """
+    lower = one.time[:HALF_BITS], other.time[:HALF_BITS]
+    upper = one.time[HALF_BITS:], other.time[HALF_BITS:]
+    borrows, unless_borrowed, if_borrowed = Signal(), Signal(), Signal()
+    m.d.sync += [
+        borrows.eq(lower[1] < lower[0]),
+        unless_borrowed.eq(~(upper[1] - upper[0])[len(upper[0]) - 1]),
+        if_borrowed.eq(~(upper[1] + ~upper[0])[len(upper[0]) - 1]),
+    ]
+    return Mux(borrows, if_borrowed, unless_borrowed)
 
 
 class MergeNode(wiring.Component):
     """Passes the earlier one of the items of two sources, one in every cycle.
 
     Which of the two that wait here is the earlier was found out when the later of them came, by
-    comparing what came with what waited, so that no comparison is in the way of a choice. Items of
-    equal time go left before right.
+    comparing what came with what waited, so that no comparison is in the way of a choice. Nor is a
+    choice in the way of what a side may offer, as each has room for two. Items of equal time go
+    left before right.
 
     A side without an item holds up nobody. **Who uses it answers for the order** by a bound that
     never falls, in these terms:
@@ -37,14 +53,10 @@ class MergeNode(wiring.Component):
 
     Attributes
     ----------
-    left_waits, right_waits : Signal
-        An item of the side waits in the node.
-    left_item, right_item : Signal
-        That item.
+    waiting_left, waiting_right : StreamBuffer
+        Items of the sides that wait in the node.
     left_first : Signal
         If both wait: the left one goes.
-    buffer : StreamBuffer
-        What has been chosen.
 
     Members
     -------
@@ -62,56 +74,48 @@ class MergeNode(wiring.Component):
     output: Out(stream.Signature(MergeItem))
 
     def __init__(self) -> None:
-        self.left_waits, self.right_waits = Signal(), Signal()
-        self.left_item = Signal(MergeItem, reset_less=True)
-        self.right_item = Signal(MergeItem, reset_less=True)
+        self.waiting_left, self.waiting_right = StreamBuffer(MergeItem), StreamBuffer(MergeItem)
         self.left_first = Signal()
-        self.buffer = StreamBuffer(MergeItem)
         super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.buffer = buffer = self.buffer
-        connect(m, buffer.output, flipped(self.output))
-        left, right = self.left_item, self.right_item
-        takes_left, left_goes, right_goes = Signal(), Signal(), Signal()
+        m.submodules.left, m.submodules.right = self.waiting_left, self.waiting_right
+        connect(m, flipped(self.left), self.waiting_left.input)
+        connect(m, flipped(self.right), self.waiting_right.input)
+        left, right = self.waiting_left.output, self.waiting_right.output
+        takes_left, moves = Signal(), Signal()
         m.d.comb += [
-            takes_left.eq(self.left_waits & (self.left_first | ~self.right_waits)),
-            buffer.input.valid.eq(self.left_waits | self.right_waits),
-            buffer.input.payload.eq(Mux(takes_left, left, right)),
-            left_goes.eq(buffer.input.ready & takes_left),
-            right_goes.eq(buffer.input.ready & self.right_waits & ~takes_left),
-            self.left.ready.eq(~self.left_waits | left_goes),
-            self.right.ready.eq(~self.right_waits | right_goes),
+            takes_left.eq(left.valid & (self.left_first | ~right.valid)),
+            moves.eq(self.output.ready | ~self.output.valid),
+            left.ready.eq(moves & takes_left),
+            right.ready.eq(moves & ~takes_left),
         ]
-        with m.If(self.left.ready):
-            m.d.sync += [left.eq(self.left.payload), self.left_waits.eq(self.left.valid)]
-        with m.If(self.right.ready):
-            m.d.sync += [right.eq(self.right.payload), self.right_waits.eq(self.right.valid)]
-
-        # A register for each case of what comes; of them at most one is set. So little is behind a
-        # comparison, and little before the choice.
-        follows = [
-            Mux(side.ready, side.payload.follows, waiting.follows)
-            for side, waiting in ((self.left, left), (self.right, right))
-        ]
-        compared = ~(follows[0] | follows[1])
-        left_comes, right_comes = self.left.ready, self.right.ready
-        first = {name: Signal(name=f"first_{name}") for name in ("left", "right", "both", "known")}
-        m.d.sync += [
-            first["left"].eq(
-                left_comes & ~right_comes & compared & _is_not_later(self.left.payload, right)
-            ),
-            first["right"].eq(
-                right_comes & ~left_comes & compared & _is_not_later(left, self.right.payload)
-            ),
-            first["both"].eq(
-                left_comes
-                & right_comes
-                & compared
-                & _is_not_later(self.left.payload, self.right.payload)
-            ),
-            first["known"].eq(Mux(left_comes | right_comes, follows[0], self.left_first)),
-        ]
-        m.d.comb += self.left_first.eq(Cat(first.values()).any())
+        with m.If(moves):
+            m.d.sync += [
+                self.output.valid.eq(left.valid | right.valid),
+                self.output.payload.eq(Mux(takes_left, left.payload, right.payload)),
+            ]
+        self._compare(m)
         return m
+
+    def _compare(self, m: Module) -> None:
+        """Find out which of those that wait in the next cycle goes first."""
+        left, right = self.waiting_left, self.waiting_right
+        follows = [
+            Mux(side.moves, side.following.follows, side.output.payload.follows)
+            for side in (left, right)
+        ]
+        known, found = Signal(), []
+        m.d.sync += known.eq(Mux(left.moves | right.moves, follows[0], self.left_first))
+        # A comparison for each case of what comes; of these at most one is. What is the case and
+        # what was compared meet behind registers, so that neither waits for the other.
+        for name, case, one, other in (
+            ("left", left.moves & ~right.moves, left.following, right.output.payload),
+            ("right", right.moves & ~left.moves, left.output.payload, right.following),
+            ("both", left.moves & right.moves, left.following, right.following),
+        ):
+            is_case = Signal(name=f"is_{name}")
+            m.d.sync += is_case.eq(case & ~(follows[0] | follows[1]))
+            found.append(is_case & _found_not_later(m, one, other))
+        m.d.comb += self.left_first.eq(Cat(known, *found).any())

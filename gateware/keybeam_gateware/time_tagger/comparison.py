@@ -58,10 +58,11 @@ class EdgeComparison(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        expected, wanted = Signal(_NUMBER_BITS), Signal()
+        expected, wanted, lowest = Signal(_NUMBER_BITS), Signal(), Signal(_NUMBER_BITS)
         m.d.sync += [
             # Less 1, so that slots that fit are 0, 1 or 2 ahead.
-            expected.eq(self._slot(self.edge) + self.offset - 1),
+            lowest.eq(self.offset - 1),
+            expected.eq(self._slot(self.edge) + lowest),
             wanted.eq(self.edge.valid),
         ]
         number, open_ = self._slot(self.sampled), self.sampled.valid

@@ -1,6 +1,6 @@
 """What a channel makes of its edges: delay, dead time, divider."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import C, Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -96,12 +96,17 @@ class EdgeConditioner(wiring.Component):
         half = len(time) // 2
         low, high = Signal(half + 1), Signal(len(time) - half)
         shifted, less = Signal(len(time)), Signal()
+        # The upper half of a negative number is all ones, which is less one: together with the
+        # carry more by one, the same, or less by one. A bit below takes the one that is added in,
+        # so that it is a single sum.
+        more = low[half] & ~less
+        fewer = less & ~low[half]
+        upper = Cat(C(1, 1), high) + Cat(more, fewer.replicate(len(high)))
         m.d.sync += [
             low.eq(time[:half] + steps),
             high.eq(time[half:]),
             less.eq(negative),
-            # The upper half of a negative number is all ones: less one.
-            shifted.eq(Cat(low[:half], high + low[half] - less)),
+            shifted.eq(Cat(low[:half], upper[1 : len(high) + 1])),
         ]
         return shifted
 
