@@ -129,7 +129,10 @@ class TimeOrderedMerge(wiring.Component):
             m.d.sync += bound.eq(bounds[depth - nodes])
             m.d.comb += admission.bound.eq(bound)
             connect(m, flipped(self.heads[source]), admission.input)
-            return admission.output
+            # What the tree takes is known late in a cycle, and a source has yet to act on it.
+            m.submodules[f"admitted_{source}"] = admitted = StreamBuffer(MergeItem)
+            connect(m, admission.output, admitted.input)
+            return admitted.output
 
         root = _tree(m, range(self._sources), admit)
         m.submodules.out = out = StreamBuffer(64)

@@ -36,9 +36,8 @@ class MergeNode(wiring.Component):
     """Passes the earlier one of the items of two sources, one in every cycle.
 
     Which of the two that wait here is the earlier was found out when the later of them came, by
-    comparing what came with what waited, so that no comparison is in the way of a choice. Nor is a
-    choice in the way of what a side may offer, as each has room for two. Items of equal time go
-    left before right.
+    comparing what came with what waited, so that no comparison is in the way of a choice. Items of
+    equal time go left before right.
 
     A side without an item holds up nobody. **Who uses it answers for the order** by a bound that
     never falls, in these terms:
@@ -53,10 +52,14 @@ class MergeNode(wiring.Component):
 
     Attributes
     ----------
-    waiting_left, waiting_right : StreamBuffer
-        Items of the sides that wait in the node.
+    left_waits, right_waits : Signal
+        An item of the side waits in the node.
+    left_item, right_item : Signal
+        That item.
     left_first : Signal
         If both wait: the left one goes.
+    buffer : StreamBuffer
+        What has been chosen.
 
     Members
     -------
@@ -74,48 +77,54 @@ class MergeNode(wiring.Component):
     output: Out(stream.Signature(MergeItem))
 
     def __init__(self) -> None:
-        self.waiting_left, self.waiting_right = StreamBuffer(MergeItem), StreamBuffer(MergeItem)
+        self.left_waits, self.right_waits = Signal(), Signal()
+        self.left_item = Signal(MergeItem, reset_less=True)
+        self.right_item = Signal(MergeItem, reset_less=True)
         self.left_first = Signal()
+        self.buffer = StreamBuffer(MergeItem)
         super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.left, m.submodules.right = self.waiting_left, self.waiting_right
-        connect(m, flipped(self.left), self.waiting_left.input)
-        connect(m, flipped(self.right), self.waiting_right.input)
-        left, right = self.waiting_left.output, self.waiting_right.output
-        takes_left, moves = Signal(), Signal()
+        m.submodules.buffer = buffer = self.buffer
+        connect(m, buffer.output, flipped(self.output))
+        left, right = self.left_item, self.right_item
+        takes_left, left_goes, right_goes = Signal(), Signal(), Signal()
         m.d.comb += [
-            takes_left.eq(left.valid & (self.left_first | ~right.valid)),
-            moves.eq(self.output.ready | ~self.output.valid),
-            left.ready.eq(moves & takes_left),
-            right.ready.eq(moves & ~takes_left),
+            takes_left.eq(self.left_waits & (self.left_first | ~self.right_waits)),
+            buffer.input.valid.eq(self.left_waits | self.right_waits),
+            buffer.input.payload.eq(Mux(takes_left, left, right)),
+            left_goes.eq(buffer.input.ready & takes_left),
+            right_goes.eq(buffer.input.ready & self.right_waits & ~takes_left),
+            self.left.ready.eq(~self.left_waits | left_goes),
+            self.right.ready.eq(~self.right_waits | right_goes),
         ]
-        with m.If(moves):
-            m.d.sync += [
-                self.output.valid.eq(left.valid | right.valid),
-                self.output.payload.eq(Mux(takes_left, left.payload, right.payload)),
-            ]
+        with m.If(self.left.ready):
+            m.d.sync += [left.eq(self.left.payload), self.left_waits.eq(self.left.valid)]
+        with m.If(self.right.ready):
+            m.d.sync += [right.eq(self.right.payload), self.right_waits.eq(self.right.valid)]
+
         self._compare(m)
         return m
 
     def _compare(self, m: Module) -> None:
         """Find out which of those that wait in the next cycle goes first."""
-        left, right = self.waiting_left, self.waiting_right
+        left, right = self.left_item, self.right_item
         follows = [
-            Mux(side.moves, side.following.follows, side.output.payload.follows)
-            for side in (left, right)
+            Mux(side.ready, side.payload.follows, waiting.follows)
+            for side, waiting in ((self.left, left), (self.right, right))
         ]
+        left_comes, right_comes = self.left.ready, self.right.ready
         known, found = Signal(), []
-        m.d.sync += known.eq(Mux(left.moves | right.moves, follows[0], self.left_first))
+        m.d.sync += known.eq(Mux(left_comes | right_comes, follows[0], self.left_first))
         # A comparison for each case of what comes; of these at most one is. What is the case and
         # what was compared meet behind registers, so that neither waits for the other.
         for name, case, one, other in (
-            ("left", left.moves & ~right.moves, left.following, right.output.payload),
-            ("right", right.moves & ~left.moves, left.output.payload, right.following),
-            ("both", left.moves & right.moves, left.following, right.following),
+            ("left", left_comes & ~right_comes, self.left.payload, right),
+            ("right", right_comes & ~left_comes, left, self.right.payload),
+            ("both", left_comes & right_comes, self.left.payload, self.right.payload),
         ):
-            is_case = Signal(name=f"is_{name}")
+            is_case = Signal(name=f"comes_{name}")
             m.d.sync += is_case.eq(case & ~(follows[0] | follows[1]))
             found.append(is_case & _found_not_later(m, one, other))
         m.d.comb += self.left_first.eq(Cat(known, *found).any())
