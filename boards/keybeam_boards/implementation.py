@@ -303,7 +303,6 @@ def _place_and_route(platform: Platform, name: str, seed: int, *, loops: bool, f
         "--quiet": None,
         # Judged by the report, which is wanted all the more when a clock is missed.
         "--timing-allow-fail": None,
-        "--detailed-timing-report": None,
     }
     if loops:
         # Amaranth refuses loops of its own logic, so those there are can only be of vendor cells.

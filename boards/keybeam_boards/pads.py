@@ -9,7 +9,7 @@ from typing import Any
 
 from amaranth.build import Platform, Resource
 
-from keybeam.protocol.records import DETECTOR_CHANNELS, TAGGED_CHANNELS, Channel
+from keybeam.protocol.records import TAGGED_CHANNELS, Channel
 from keybeam_boards.board import RECEIVER_RESOURCES
 
 __all__ = [
@@ -29,7 +29,7 @@ PACKAGES = {"BG256": "CABGA256", "BG381": "CABGA381", "BG554": "CABGA554"}
 
 _LINE_COLUMNS = 49
 """Columns that a delay line takes."""
-_FIRST_COLUMN, _FIRST_ROW, _ROWS_APART = 4, 20, 16
+_FIRST_COLUMN, _FIRST_ROW, _ROWS_APART = 4, 12, 8
 # Rows of block RAMs (10, 22, 34 and so on) are left out, also for a second line.
 
 
@@ -185,11 +185,7 @@ def receiver_inputs(platform: Platform) -> dict[Channel, ReceiverInput]:
 
 
 def line_place(device: str, channel: Channel, pad: Place) -> tuple[int, int]:
-    """Give the place of the first slice of a channel's delay line.
-
-    Lines of detectors are on the side of their pads, those of other channels on the other side, so
-    that the logic of each has room around its line. What lies between pads and lines is much the
-    same for all detectors, also as it changes with temperature.
+    """Give the place of the first slice of a channel's delay line, on the side of its pad.
 
     Parameters
     ----------
@@ -205,7 +201,7 @@ def line_place(device: str, channel: Channel, pad: Place) -> tuple[int, int]:
     tuple of int
         Column and row.
     """
-    number, last = TAGGED_CHANNELS.index(channel), last_column(device)
-    on_the_right = (pad.column == last) == (channel in DETECTOR_CHANNELS)
-    column = last - _FIRST_COLUMN - _LINE_COLUMNS if on_the_right else _FIRST_COLUMN
-    return column, _FIRST_ROW + _ROWS_APART * (number % len(DETECTOR_CHANNELS))
+    column = _FIRST_COLUMN
+    if pad.column == last_column(device):
+        column = pad.column - _FIRST_COLUMN - _LINE_COLUMNS
+    return column, _FIRST_ROW + _ROWS_APART * TAGGED_CHANNELS.index(channel)
