@@ -101,7 +101,7 @@ class DataRecovery(wiring.Component):
 
         # Stage 1: first sample of a bit that is read one sample after each place.
         number = Signal(2)
-        m.d.comb += number.eq(self.cycle - 2)
+        m.d.sync += number.eq(self.cycle - 1)
         starts, values = {}, {}
         for place in range(-1, 4):
             starts[place] = Signal(SAMPLE_NUMBER_BITS, name=f"start_{place + 1}")

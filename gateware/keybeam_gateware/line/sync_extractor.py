@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from keybeam.protocol.downlink import SYNC_WORD
 from keybeam.protocol.numbers import FRAME_BITS
 from keybeam.protocol.records import COARSE_BITS
-from keybeam_gateware.pipeline import delayed
+from keybeam_gateware.pipeline import delayed, earlier_cycle
 
 from .correlator import SYNC_BITS, SyncCorrelator
 from .data_recovery import DataRecovery, recovered_bits
@@ -232,8 +232,7 @@ class SyncExtractor(wiring.Component):
         earliest = -4 * (SYNC_BITS - 1) - 7
         # First sample of the word = 4c + earliest + difference.
         before, shift = divmod(earliest, 4)
-        origin = Signal(COARSE_BITS)
-        m.d.sync += origin.eq(self.cycle + (before - age))
+        origin = earlier_cycle(m, self.cycle, 1 + age - before)
         turns = Signal(2)
         m.d.comb += turns.eq(self.cycle + correlator.zeros)
         offsets = []

@@ -17,7 +17,7 @@ from keybeam.protocol.tagger import DELAY_LINE_TAPS, NOMINAL_TAP_PS
 from keybeam_gateware.counters import SnapshotCounter
 from keybeam_gateware.line import LineReceiver
 from keybeam_gateware.line import registers as line_registers
-from keybeam_gateware.pipeline import earlier_cycle
+from keybeam_gateware.pipeline import delayed, earlier_cycle
 from keybeam_gateware.soc import CSR_DATA_WIDTH, csr
 
 from . import registers
@@ -255,7 +255,7 @@ class ReceiverCore(wiring.Component):
         m.d.comb += [
             line.line.eq(self.line),
             line.cycle.eq(cycle),
-            line.hysteresis.eq(self._line.f.hysteresis.data),
+            line.hysteresis.eq(delayed(m, self._line.f.hysteresis.data, 1)),
             line.word.eq(self._sync_word.f.word.data),
             *(getattr(line, name).eq(field.data) for (name,), field in self._sync),
         ]

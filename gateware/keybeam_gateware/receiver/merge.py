@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -46,8 +46,10 @@ class Admission(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        item, waits, due = self.item, self.waits, Signal()
+        item, waits = self.item, self.waits
+        came, due_coming, due_waiting, due = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
+            due.eq(Mux(came, due_coming, due_waiting)),
             self.output.valid.eq(waits & due),
             self.output.payload.eq(item),
             self.input.ready.eq(~waits | (due & self.output.ready)),
@@ -56,14 +58,14 @@ class Admission(wiring.Component):
         def is_due(some: MergeItem) -> Value:
             return (some.time[FINE_BITS:] - self.bound)[COARSE_BITS - 1] | some.follows
 
+        # What comes and what waits are compared apart, so that no choice is behind a comparison.
+        m.d.sync += [
+            came.eq(self.input.ready),
+            due_coming.eq(is_due(self.input.payload)),
+            due_waiting.eq(due | is_due(item)),
+        ]
         with m.If(self.input.ready):
-            m.d.sync += [
-                waits.eq(self.input.valid),
-                item.eq(self.input.payload),
-                due.eq(is_due(self.input.payload)),
-            ]
-        with m.Else():
-            m.d.sync += due.eq(due | is_due(item))
+            m.d.sync += [waits.eq(self.input.valid), item.eq(self.input.payload)]
         return m
 
 

@@ -1,6 +1,6 @@
 """What a channel makes of its edges: delay, dead time, divider."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import C, Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,6 +16,8 @@ __all__ = ["EdgeConditioner"]
 _COMPARED_BITS = DEAD_TIME_BITS + 2
 """Bits of times that are compared: differences are at most the longest dead time and a bit."""
 _AGE_BITS = DEAD_TIME_BITS - FINE_BITS
+_SHIFT_CYCLES = 3
+"""Cycles from a time to the same, shifted."""
 
 
 class EdgeConditioner(wiring.Component):
@@ -50,7 +52,7 @@ class EdgeConditioner(wiring.Component):
         An edge was left out by the divider.
     """
 
-    LATENCY = 5
+    LATENCY = _SHIFT_CYCLES + 3
     """Cycles from an edge to its event."""
 
     edge: In(TimedEdgeSignature())
@@ -66,7 +68,7 @@ class EdgeConditioner(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         time = self._shift(m)
-        valid = delayed(m, self.edge.valid, 2)
+        valid = delayed(m, self.edge.valid, _SHIFT_CYCLES)
         until = Signal(_COMPARED_BITS)
         m.d.sync += until.eq(time[:_COMPARED_BITS] + self.dead_time)
         live = self._apply_dead_time(m, delayed(m, valid, 1), time[:_COMPARED_BITS], until)
@@ -75,34 +77,41 @@ class EdgeConditioner(wiring.Component):
         m.d.sync += [whole.eq(self.delay >> FINE_BITS), negative.eq(self.delay < 0)]
         horizon = self._shifted(m, self.earliest, whole, negative)
         m.d.sync += [
-            self.events.horizon.eq(delayed(m, horizon, self.LATENCY - 3)),
+            self.events.horizon.eq(delayed(m, horizon, self.LATENCY - _SHIFT_CYCLES - 1)),
             Cat(self.events.fine, self.events.coarse).eq(delayed(m, time, 2)),
             self.events.weight.eq(delayed(m, self.weight, self.LATENCY - 1)),
         ]
         return m
 
     def _shift(self, m):
-        """Add the delay to the time; takes two cycles."""
+        """Add the delay to the time; takes `_SHIFT_CYCLES`."""
         steps, negative = Signal(TIME_BITS // 2), Signal()
         m.d.comb += [steps.eq(self.delay), negative.eq(self.delay < 0)]
         return self._shifted(m, Cat(self.edge.fine, self.edge.coarse), steps, negative)
 
     @staticmethod
     def _shifted(m, time, steps, negative):
-        """Add a signed number to a time, one half after the other; takes two cycles.
+        """Add a signed number to a time, one half after the other; takes `_SHIFT_CYCLES`.
 
-        `steps` is the lower half of the number, and `negative` its sign.
+        `steps` is the lower half of the number, and `negative` its sign. A register stands between
+        the halves, which placement may put far from each other.
         """
         half = len(time) // 2
         low, high = Signal(half + 1), Signal(len(time) - half)
+        more, fewer = Signal(), Signal()
         shifted, less = Signal(len(time)), Signal()
         m.d.sync += [
             low.eq(time[:half] + steps),
             high.eq(time[half:]),
             less.eq(negative),
-            # The upper half of a negative number is all ones: less one.
-            shifted.eq(Cat(low[:half], high + low[half] - less)),
+            # The upper half of a negative number is all ones, which is less one: together with the
+            # carry more by one, the same, or less by one.
+            more.eq(low[half] & ~less),
+            fewer.eq(less & ~low[half]),
         ]
+        # A bit below takes the one that is added in, so that it is a single sum.
+        upper = Cat(C(1, 1), delayed(m, high, 1)) + Cat(more, fewer.replicate(len(high)))
+        m.d.sync += shifted.eq(Cat(delayed(m, low[:half], 1), upper[1 : len(high) + 1]))
         return shifted
 
     def _apply_dead_time(self, m, valid, following, until):
