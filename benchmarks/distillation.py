@@ -144,6 +144,11 @@ def row(point: dict) -> str:
     )
 
 
+def key_of(point: dict) -> tuple[str, float, int]:
+    """Mode, error rate and length of frame of a row."""
+    return point["mode"], point["qber"], point["frame_bits"]
+
+
 def points(frames: int) -> list[Point]:
     """All rows of the first table."""
     few = max(1, frames // 10)
@@ -263,13 +268,16 @@ def main(
     rows = json.loads(rows_path.read_text(encoding="utf-8"))["rows"] if rows_path else []
     for known in rows:
         click.echo(row(known))
+    wanted = {(p.mode.name.lower(), p.qber, p.frame_bits): p for p in points(frames)}
+    order = list(wanted)
     with ProcessPoolExecutor(processes) as pool:
-        measured = {(r["mode"], r["qber"], r["frame_bits"]) for r in rows}
-        for point in points(frames):
-            if (point.mode.name.lower(), point.qber, point.frame_bits) in measured:
+        measured = {key_of(known) for known in rows}
+        for key, point in wanted.items():
+            if key in measured:
                 continue
             rows.append(summary(point, measure(point, seed, pool)))
             click.echo(row(rows[-1]))
+            rows.sort(key=lambda one: order.index(key_of(one)))
             if json_path:  # what is there is of use, however long the others take
                 told = [{**r, "speeds": list(np.quantile(r["speeds"], (0, 0.5, 1)))} for r in rows]
                 save(json_path, {"seed": seed, "rows": told})
