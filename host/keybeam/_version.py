@@ -16,14 +16,25 @@ def build_revision() -> str:
     -------
     str
         Twelve hexadecimal digits, with ``-dirty`` behind them when tracked
-        files differ from that revision; ``"unknown"`` outside a checkout.
+        files other than those in ``docs`` differ from that revision, since
+        builds write their figures there; ``"unknown"`` outside a checkout.
     """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return "unknown"
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    return _revision_of(root)
+
+
+def _revision_of(root: Path) -> str:
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        described = _git(root, "describe", "--always", "--abbrev=12")
+        differing = _git(root, "diff", "--name-only", "HEAD", "--", ".", ":(exclude)docs")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return answer.stdout.strip()
+    return described + ("-dirty" if differing else "")
+
+
+def _git(root: Path, *words: str) -> str:
+    command = ["git", "-C", str(root), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()

@@ -5,6 +5,7 @@ import sys
 import click
 import pytest
 
+from keybeam._version import _revision_of
 from keybeam.cli import command_line, main
 
 
@@ -17,6 +18,22 @@ def test_version_tells_the_revision():
     done = run("--version")
     assert done.returncode == 0
     assert re.fullmatch(r"keybeam \d+\.\d+\.\d+ \(([0-9a-f]{7,}(-dirty)?|unknown)\)\n", done.stdout)
+
+
+def test_figures_written_into_the_docs_leave_the_revision_clean(tmp_path):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=test", "-c", "user.email=test@localhost"]
+    (tmp_path / "docs").mkdir()
+    source, page = tmp_path / "source.py", tmp_path / "docs" / "page.md"
+    for file in (source, page):
+        file.write_text("one\n")
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *words], check=True, timeout=60)
+    clean = _revision_of(tmp_path)
+    assert re.fullmatch("[0-9a-f]{12}", clean)
+    page.write_text("two\n")
+    assert _revision_of(tmp_path) == clean
+    source.write_text("two\n")
+    assert _revision_of(tmp_path) == f"{clean}-dirty"
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["--nonsense"], ["keylength", "--qber", "high"]])
