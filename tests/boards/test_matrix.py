@@ -34,7 +34,7 @@ def builds(monkeypatch):
     def build(board, role, folder, *, seeds, progress):
         done.append((board, role.name.lower()))
         if done[-1] == ("ulx3s", "receiver"):
-            raise ToolError("no way | through")
+            raise ToolError("no way | through (see /some/folder)")
         report = REPORT | {"board": board, "role": role.name.lower()}
         (folder / f"{board}_{role.name.lower()}.json").write_text(json.dumps(report))
 

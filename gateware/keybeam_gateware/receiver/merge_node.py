@@ -11,8 +11,7 @@ from .events import MergeItem
 
 __all__ = ["MergeNode"]
 
-
-HALF_BITS = TIME_BITS // 2
+_HALF_BITS = TIME_BITS // 2
 
 
 def _found_not_later(m: Module, one: MergeItem, other: MergeItem) -> Value:
@@ -21,8 +20,8 @@ def _found_not_later(m: Module, one: MergeItem, other: MergeItem) -> Value:
     Times are compared modulo their range, by the sign of their difference. Registers hold what the
     lower halves borrow and the sign either way, for a carry through a whole time takes too long.
     """
-    lower = one.time[:HALF_BITS], other.time[:HALF_BITS]
-    upper = one.time[HALF_BITS:], other.time[HALF_BITS:]
+    lower = one.time[:_HALF_BITS], other.time[:_HALF_BITS]
+    upper = one.time[_HALF_BITS:], other.time[_HALF_BITS:]
     borrows, unless_borrowed, if_borrowed = Signal(), Signal(), Signal()
     m.d.sync += [
         borrows.eq(lower[1] < lower[0]),
@@ -103,7 +102,6 @@ class MergeNode(wiring.Component):
             m.d.sync += [left.eq(self.left.payload), self.left_waits.eq(self.left.valid)]
         with m.If(self.right.ready):
             m.d.sync += [right.eq(self.right.payload), self.right_waits.eq(self.right.valid)]
-
         self._compare(m)
         return m
 
