@@ -9,14 +9,34 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 from click.testing import CliRunner
 
+from keybeam.protocol.identity import Role
 from keybeam_boards import implementation
+from keybeam_boards.board import single
 from keybeam_boards.command import build
 from keybeam_boards.errors import RuleError
+from keybeam_boards.platforms import BOARDS
 from keybeam_boards.toolchain import run_step
 from keybeam_gateware import tops
 
 BOARD = "colorlight_5a75b"
 IDCODE = bytes.fromhex("e2000000 41111043")  # VERIFY_ID, then the LFE5U-25F
+
+
+class ReceiverPlatform(BOARDS[BOARD]):
+    """The board with pins of a receiver: a whole one does not fit, the small terminal does."""
+
+    slot_rates = dict.fromkeys(Role, "312.5")
+    lines = 0
+    resources = [
+        *BOARDS[BOARD].resources,
+        *(
+            single("detector", number, ("j", header), str(pin), "LVCMOS33")
+            for number, (header, pin) in enumerate(((6, 1), (6, 3), (6, 7), (7, 2)))
+        ),
+        single("line", 0, ("j", 7), "3", "LVCMOS33"),
+        single("auxiliary", 0, ("j", 7), "5", "LVCMOS33"),
+        single("auxiliary", 1, ("j", 5), "7", "LVCMOS33"),
+    ]
 
 
 class SmallTerminal(wiring.Component):
@@ -47,6 +67,7 @@ def run(out, *words):
     arguments = ["--board", BOARD, "--role", "receiver", "--out", str(out), "--json", *words]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tops, "Receiver", SmallTerminal)
+        patch.setitem(BOARDS, BOARD, ReceiverPlatform)
         outcome = CliRunner().invoke(build, arguments)
     return json.loads(outcome.stdout), outcome
 

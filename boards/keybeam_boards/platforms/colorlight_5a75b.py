@@ -5,8 +5,9 @@ the part, single-ended. Between part and connectors the board has buffers
 74HC245, which drive outwards only and do not follow 312.5 Mb/s: they have to be
 taken off and bridged, and the pins then bear 3.3 V and not 5 V. The part is of
 speed grade −6: slots of 312.5 MHz are within its data sheet, those of 625 MHz are
-not, and such a build is for the lab only. The transmitter has pins for one
-random-number chip. The serial port is on J19.
+not, and such a build is for the lab only. There are pins for one random-number
+chip. The serial port is on J19. A receiver does not fit: even without delay lines
+it has some 32 000 look-up tables, the part 24 288.
 """
 
 from amaranth_boards.colorlight_5a75b_r7_0 import Colorlight_5A75B_R70Platform
@@ -19,7 +20,7 @@ __all__ = ["Colorlight5A75BPlatform"]
 
 
 _SAMPLING = ((6, 1), (6, 3), (6, 7), (7, 2))
-"""Connector and pin of the chip's bits, and of the detectors."""
+"""Connector and pin of the chip's bits."""
 
 
 def _single(name, number, header, pin):
@@ -27,7 +28,7 @@ def _single(name, number, header, pin):
 
 
 class Colorlight5A75BPlatform(Board, Colorlight_5A75B_R70Platform):
-    """The board with the lanes of both terminals.
+    """The board with the lanes of the transmitter.
 
     Parameters
     ----------
@@ -41,8 +42,8 @@ class Colorlight5A75BPlatform(Board, Colorlight_5A75B_R70Platform):
         rows_of(("j", 19), "J19", "1 2 3 4 5"),
     )
     reference_clock = "clk25"
-    slot_rates = dict.fromkeys(Role, "312.5")
-    lines = 0
+    slot_rates = {Role.TRANSMITTER: "312.5"}
+    no_role = "it has some 32000 look-up tables, even without delay lines, and the part 24288"
     log_frames = 1
     timing_device = "LFE5U-25F"
     loader = ("--board", "colorlight")
@@ -53,7 +54,7 @@ class Colorlight5A75BPlatform(Board, Colorlight_5A75B_R70Platform):
 
     resources = [
         *Colorlight_5A75B_R70Platform.resources,
-        # transmitter; inputs are on pads A and C, which alone sample
+        # inputs are on pads A and C, which alone sample
         *(
             _single("lane", lane, *pin)
             for lane, pin in enumerate(((6, 2), (6, 5), (6, 6), (7, 1), (7, 6)))
@@ -63,11 +64,5 @@ class Colorlight5A75BPlatform(Board, Colorlight_5A75B_R70Platform):
         _single("random_clock", 0, 5, 3),
         *(_single("random_a", bit, *pin) for bit, pin in enumerate(_SAMPLING)),
         _single("uplink", 0, 7, 3),
-        # both
         _single("pps", 0, 5, 1),
-        # receiver: detectors H, V, D, A
-        *(_single("detector", number, *pin) for number, pin in enumerate(_SAMPLING)),
-        _single("line", 0, 7, 3),
-        _single("auxiliary", 0, 7, 5),
-        _single("auxiliary", 1, 5, 7),
     ]
