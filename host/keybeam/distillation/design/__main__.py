@@ -27,8 +27,8 @@ from keybeam.protocol.numbers import PACKET_BITS
 _EXPECTED_EFFICIENCY = 1.06
 
 _MEASURED = {
-    1: {3_920: 8, 9_280: 40, 15_840: 40, 21_280: 40, 30_880: 40, 56_000: 12},
-    10: {9_280: 4, 15_200: 4},
+    1: {3_920: 40, 9_280: 40, 15_840: 40, 21_280: 40, 30_880: 40, 43_040: 40, 56_000: 40},
+    10: {9_280: 8, 15_200: 8, 30_880: 8},
 }
 """Frames with which codes are measured, by the packets of a frame and the syndrome bits of one."""
 

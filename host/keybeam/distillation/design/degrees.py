@@ -22,6 +22,13 @@ __all__ = ["FILE_NAME", "distribution_for"]
 FILE_NAME = "degrees.json"
 
 
+_NO_MIDDLE = -0.004
+"""What is asked for half-way is what the beginning asks for, times the square of what is left.
+
+Short syndromes gain nothing by more.
+"""
+
+
 class _Shape(NamedTuple):
     """What is asked of the degrees at a syndrome rate.
 
@@ -29,35 +36,38 @@ class _Shape(NamedTuple):
     ----------
     mean, largest : float, int
         Mean and largest degree of a variable.
-    late : float
-        Part of the last errors that a pass removes at least; see `Progress`.
     stability : float
         Fraction of edges at degree two, as part of that above which the last errors stay.
+    middle : float
+        What a pass removes more where half of the errors are left; see `Progress`. Frames of
+        100 000 bits that fail do so there, by the chance of which bits are wrong.
     """
 
     mean: float
     largest: int
-    late: float = 0.004
-    stability: float = 0.85
+    stability: float = 1.0
+    middle: float = 0.05
 
 
 _SHAPES = {
-    0.028: _Shape(5.8, 10),
-    0.04: _Shape(6.5, 17),
+    0.028: _Shape(5.8, 10, 0.85, _NO_MIDDLE),
+    0.04: _Shape(6.5, 17, 0.85, _NO_MIDDLE),
     # At 1 %, one frame in a hundred ended with a few bits wrong, nearly all of degree two, far
     # below the limit, and one in thousands in silence; with fewer of these columns, half as many.
-    0.055: _Shape(6.9, 24, stability=0.7),
-    0.075: _Shape(7.3, 36, stability=0.7),
-    0.0928: _Shape(7.3, 36, stability=0.7),
-    0.1: _Shape(7.3, 36, stability=0.7),
-    0.14: _Shape(7.0, 36),
-    0.19: _Shape(6.7, 36),
-    0.25: _Shape(6.4, 36),
-    # Here no frame ends so: of the frames that fail, decoding hardly begins.
-    0.3088: _Shape(6.3, 44, late=0.003, stability=1.0),
-    0.33: _Shape(6.0, 36),
-    0.43: _Shape(5.3, 36),
-    0.58: _Shape(4.4, 36),
+    0.055: _Shape(6.9, 24, 0.7, _NO_MIDDLE),
+    0.075: _Shape(7.3, 36, 0.7, _NO_MIDDLE),
+    0.0928: _Shape(7.3, 36, 0.7, _NO_MIDDLE),
+    0.1: _Shape(7.4, 44, 0.75, 0.02),
+    0.13: _Shape(7.4, 52, 0.8),
+    0.16: _Shape(7.4, 60, 0.8),
+    0.2: _Shape(7.2, 60, 0.8),
+    # At 3 %, with as many columns of degree two as can be, one frame in a thousand failed in
+    # silence.
+    0.25: _Shape(6.9, 60, 0.8),
+    0.3088: _Shape(6.3, 44),
+    0.33: _Shape(6.2, 44),
+    0.43: _Shape(5.4, 44),
+    0.58: _Shape(4.9, 60),
 }
 """Shapes by the syndrome rate.
 
@@ -66,12 +76,8 @@ Wide columns meet in two rows so often that short syndromes have no place for ma
 cycles of length four.
 """
 
-_EARLY = 0.02
-"""Part of the errors that a pass removes at least where decoding begins.
-
-Codes of 100 000 bits fail there, by the chance of which bits are wrong. Without more room, their
-limit is half a per cent worse at 5 %; with twice as much, too.
-"""
+_EARLY, _LATE = 0.02, 0.004
+"""Part of the errors that a pass removes at least where decoding begins, and at last."""
 
 
 def _optimised_at(rate: float) -> tuple[dict[str, Any], float]:
@@ -80,7 +86,7 @@ def _optimised_at(rate: float) -> tuple[dict[str, Any], float]:
     found, qber = optimised(
         rate,
         shape.mean / rate,
-        progress=Progress(early=_EARLY, late=shape.late),
+        progress=Progress(_EARLY, _LATE, shape.middle),
         stability=shape.stability,
         largest=shape.largest,
     )

@@ -54,14 +54,18 @@ class Progress(NamedTuple):
     ----------
     early, late : float
         Where all errors are there, and where nearly none are.
+    middle : float
+        What is asked for more where half of them are.
     """
 
     early: float
     late: float
+    middle: float = 0.0
 
     def at(self, remaining: float) -> float:
         """Return the least part where so large a part of the errors remains."""
-        return self.late + (self.early - self.late) * remaining**2
+        ends = self.late + (self.early - self.late) * remaining
+        return ends + 4 * self.middle * remaining * (1 - remaining)
 
 
 ANY_PROGRESS = Progress(1e-5, 1e-5)

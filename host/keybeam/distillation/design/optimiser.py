@@ -24,7 +24,7 @@ from keybeam.distillation.design.density_evolution import (
 
 __all__ = ["DEGREES", "optimised"]
 
-DEGREES = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 30, 36, 44)
+DEGREES = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 30, 36, 44, 52, 60)
 """Degrees that a variable may have."""
 
 _CHANGES = (0.1, 0.03, 0.01, 0.003)
@@ -104,7 +104,7 @@ def optimised(
         Mean degree of the checks.
     progress : Progress
         What every pass of a flooding schedule removes: it bounds the number of passes, and is
-        the distance that codes of finite length need, most where decoding begins.
+        the distance that codes of finite length need, most half-way.
     stability : float
         Largest fraction of edges at degree two, as part of that above which the last errors stay.
         Low ones leave fewer words of low weight in the code.
