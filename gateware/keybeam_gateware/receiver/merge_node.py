@@ -12,6 +12,7 @@ from .events import MergeItem
 __all__ = ["MergeNode"]
 
 _HALF_BITS = TIME_BITS // 2
+_OF_A_CASE = ("compared", "first", "is")
 
 
 def _found_not_later(m: Module, one: MergeItem, other: MergeItem) -> Value:
@@ -56,7 +57,7 @@ class MergeNode(wiring.Component):
     left_item, right_item : Signal
         That item.
     left_first : Signal
-        If both wait: the left one goes.
+        The left one waits, and goes before the right one.
     buffer : StreamBuffer
         What has been chosen.
 
@@ -88,13 +89,12 @@ class MergeNode(wiring.Component):
         m.submodules.buffer = buffer = self.buffer
         connect(m, buffer.output, flipped(self.output))
         left, right = self.left_item, self.right_item
-        takes_left, left_goes, right_goes = Signal(), Signal(), Signal()
+        left_goes, right_goes = Signal(), Signal()
         m.d.comb += [
-            takes_left.eq(self.left_waits & (self.left_first | ~self.right_waits)),
             buffer.input.valid.eq(self.left_waits | self.right_waits),
-            buffer.input.payload.eq(Mux(takes_left, left, right)),
-            left_goes.eq(buffer.input.ready & takes_left),
-            right_goes.eq(buffer.input.ready & self.right_waits & ~takes_left),
+            buffer.input.payload.eq(Mux(self.left_first, left, right)),
+            left_goes.eq(buffer.input.ready & self.left_first),
+            right_goes.eq(buffer.input.ready & self.right_waits & ~self.left_first),
             self.left.ready.eq(~self.left_waits | left_goes),
             self.right.ready.eq(~self.right_waits | right_goes),
         ]
@@ -107,22 +107,26 @@ class MergeNode(wiring.Component):
 
     def _compare(self, m: Module) -> None:
         """Find out which of those that wait in the next cycle goes first."""
-        left, right = self.left_item, self.right_item
-        follows = [
-            Mux(side.ready, side.payload.follows, waiting.follows)
-            for side, waiting in ((self.left, left), (self.right, right))
-        ]
         left_comes, right_comes = self.left.ready, self.right.ready
+        sides = [(self.left_waits, self.left_item), (self.right_waits, self.right_item)]
+        coming = [(side.valid, side.payload) for side in (self.left, self.right)]
+        # Which sides are fed in this cycle is known last, so every case is looked at by itself; of
+        # these at most one is. What is the case and what was compared meet behind registers, so
+        # that neither waits for the other. If nothing comes, all stays.
         known, found = Signal(), []
-        m.d.sync += known.eq(Mux(left_comes | right_comes, follows[0], self.left_first))
-        # A comparison for each case of what comes; of these at most one is. What is the case and
-        # what was compared meet behind registers, so that neither waits for the other.
-        for name, case, one, other in (
-            ("left", left_comes & ~right_comes, self.left.payload, right),
-            ("right", right_comes & ~left_comes, left, self.right.payload),
-            ("both", left_comes & right_comes, self.left.payload, self.right.payload),
+        goes_left = ~left_comes & ~right_comes & self.left_first
+        for name, case, (one_waits, one), (other_waits, other) in (
+            ("left", left_comes & ~right_comes, coming[0], sides[1]),
+            ("right", right_comes & ~left_comes, sides[0], coming[1]),
+            ("both", left_comes & right_comes, coming[0], coming[1]),
         ):
-            is_case = Signal(name=f"comes_{name}")
-            m.d.sync += is_case.eq(case & ~(follows[0] | follows[1]))
+            compared, first, is_case = (Signal(name=f"{what}_{name}") for what in _OF_A_CASE)
+            m.d.comb += [
+                compared.eq(one_waits & other_waits & ~one.follows & ~other.follows),
+                first.eq(one_waits & (~other_waits | one.follows)),
+            ]
+            goes_left |= case & first
+            m.d.sync += is_case.eq(case & compared)
             found.append(is_case & _found_not_later(m, one, other))
+        m.d.sync += known.eq(goes_left)
         m.d.comb += self.left_first.eq(Cat(known, *found).any())

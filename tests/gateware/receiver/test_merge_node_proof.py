@@ -127,17 +127,17 @@ def test_a_node_keeps_the_promises_of_its_sides(tmp_path):
 
 
 def test_a_choice_by_the_wrong_comparison_is_caught(tmp_path):
-    faulty = mutated(MODULE, "left_comes & ~right_comes", "left_comes")
+    faulty = mutated(MODULE, '"left", left_comes & ~right_comes', '"left", left_comes')
     assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)
 
 
 def test_something_between_an_item_and_what_follows_it_is_caught(tmp_path):
-    faulty = mutated(MODULE, "left_comes | right_comes, follows[0]", "left_comes | right_comes, 0")
+    faulty = mutated(MODULE, "(~other_waits | one.follows)", "~other_waits")
     assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)
 
 
 def test_a_side_that_is_not_looked_at_is_caught(tmp_path):
-    faulty = mutated(MODULE, "(self.left_first | ~self.right_waits)", "(self.left_first | 1)")
+    faulty = mutated(MODULE, "(~other_waits | one.follows)", "1")
     assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)
 
 
