@@ -12,23 +12,25 @@ from .events import MergeItem
 __all__ = ["MergeNode"]
 
 _HALF_BITS = TIME_BITS // 2
-_OF_A_CASE = ("compared", "first", "is")
 
 
-def _found_not_later(m: Module, one: MergeItem, other: MergeItem) -> Value:
-    """Tell a cycle later whether one was not later than the other.
+def _first_by_time(m: Module, one: MergeItem, other: MergeItem, counts: Value) -> Value:
+    """Tell a cycle later whether one was not later than the other, if that counted.
 
     Times are compared modulo their range, by the sign of their difference. Registers hold what the
     lower halves borrow and the sign either way, for a carry through a whole time takes too long.
+    What counts is known late in a cycle: it clears the signs, and is in the way of no comparison.
     """
     lower = one.time[:_HALF_BITS], other.time[:_HALF_BITS]
     upper = one.time[_HALF_BITS:], other.time[_HALF_BITS:]
-    borrows, unless_borrowed, if_borrowed = Signal(), Signal(), Signal()
+    borrows, unless_borrowed, if_borrowed = (Signal(reset_less=True) for _ in range(3))
     m.d.sync += [
         borrows.eq(lower[1] < lower[0]),
         unless_borrowed.eq(~(upper[1] - upper[0])[len(upper[0]) - 1]),
         if_borrowed.eq(~(upper[1] + ~upper[0])[len(upper[0]) - 1]),
     ]
+    with m.If(~counts):
+        m.d.sync += [unless_borrowed.eq(0), if_borrowed.eq(0)]
     return Mux(borrows, if_borrowed, unless_borrowed)
 
 
@@ -111,22 +113,16 @@ class MergeNode(wiring.Component):
         sides = [(self.left_waits, self.left_item), (self.right_waits, self.right_item)]
         coming = [(side.valid, side.payload) for side in (self.left, self.right)]
         # Which sides are fed in this cycle is known last, so every case is looked at by itself; of
-        # these at most one is. What is the case and what was compared meet behind registers, so
-        # that neither waits for the other. If nothing comes, all stays.
+        # these at most one is. If nothing comes, all stays.
         known, found = Signal(), []
         goes_left = ~left_comes & ~right_comes & self.left_first
-        for name, case, (one_waits, one), (other_waits, other) in (
-            ("left", left_comes & ~right_comes, coming[0], sides[1]),
-            ("right", right_comes & ~left_comes, sides[0], coming[1]),
-            ("both", left_comes & right_comes, coming[0], coming[1]),
+        for case, (one_waits, one), (other_waits, other) in (
+            (left_comes & ~right_comes, coming[0], sides[1]),
+            (right_comes & ~left_comes, sides[0], coming[1]),
+            (left_comes & right_comes, coming[0], coming[1]),
         ):
-            compared, first, is_case = (Signal(name=f"{what}_{name}") for what in _OF_A_CASE)
-            m.d.comb += [
-                compared.eq(one_waits & other_waits & ~one.follows & ~other.follows),
-                first.eq(one_waits & (~other_waits | one.follows)),
-            ]
-            goes_left |= case & first
-            m.d.sync += is_case.eq(case & compared)
-            found.append(is_case & _found_not_later(m, one, other))
+            compared = one_waits & other_waits & ~one.follows & ~other.follows
+            goes_left |= case & one_waits & (~other_waits | one.follows)
+            found.append(_first_by_time(m, one, other, case & compared))
         m.d.sync += known.eq(goes_left)
         m.d.comb += self.left_first.eq(Cat(known, *found).any())

@@ -127,7 +127,7 @@ def test_a_node_keeps_the_promises_of_its_sides(tmp_path):
 
 
 def test_a_choice_by_the_wrong_comparison_is_caught(tmp_path):
-    faulty = mutated(MODULE, '"left", left_comes & ~right_comes', '"left", left_comes')
+    faulty = mutated(MODULE, "(left_comes & ~right_comes, coming[0]", "(left_comes, coming[0]")
     assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)
 
 
