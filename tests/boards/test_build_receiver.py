@@ -27,7 +27,7 @@ class ReceiverPlatform(BOARDS[BOARD]):
 
     slot_rates = dict.fromkeys(Role, "312.5")
     lines = 0
-    resources = [
+    resources = (
         *BOARDS[BOARD].resources,
         *(
             single("detector", number, ("j", header), str(pin), "LVCMOS33")
@@ -36,7 +36,7 @@ class ReceiverPlatform(BOARDS[BOARD]):
         single("line", 0, ("j", 7), "3", "LVCMOS33"),
         single("auxiliary", 0, ("j", 7), "5", "LVCMOS33"),
         single("auxiliary", 1, ("j", 5), "7", "LVCMOS33"),
-    ]
+    )
 
 
 class SmallTerminal(wiring.Component):
