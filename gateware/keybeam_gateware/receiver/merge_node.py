@@ -18,20 +18,24 @@ def _first_by_time(m: Module, one: MergeItem, other: MergeItem, counts: Value) -
     """Tell a cycle later whether one was not later than the other, if that counted.
 
     Times are compared modulo their range, by the sign of their difference. Registers hold what the
-    lower halves borrow and the sign either way, for a carry through a whole time takes too long.
-    What counts is known late in a cycle: it clears the signs, and is in the way of no comparison.
+    lower halves borrow and the sign either way, for a carry through a whole time takes too long;
+    they are such that no table is before or behind a carry. What counts is known late in a cycle:
+    it sets the signs, and is in the way of no comparison.
     """
     lower = one.time[:_HALF_BITS], other.time[:_HALF_BITS]
     upper = one.time[_HALF_BITS:], other.time[_HALF_BITS:]
-    borrows, unless_borrowed, if_borrowed = (Signal(reset_less=True) for _ in range(3))
+    sign = len(upper[0]) - 1
+    borrows, earlier = Signal(reset_less=True), Signal(reset_less=True)
+    later = Signal(init=1, reset_less=True)
     m.d.sync += [
         borrows.eq(lower[1] < lower[0]),
-        unless_borrowed.eq(~(upper[1] - upper[0])[len(upper[0]) - 1]),
-        if_borrowed.eq(~(upper[1] + ~upper[0])[len(upper[0]) - 1]),
+        later.eq((upper[1] - upper[0])[sign]),
+        # After a borrow the difference is one less, which is its complement the other way round.
+        earlier.eq((upper[0] - upper[1])[sign]),
     ]
     with m.If(~counts):
-        m.d.sync += [unless_borrowed.eq(0), if_borrowed.eq(0)]
-    return Mux(borrows, if_borrowed, unless_borrowed)
+        m.d.sync += [later.eq(1), earlier.eq(0)]
+    return Mux(borrows, earlier, ~later)
 
 
 class MergeNode(wiring.Component):
@@ -60,8 +64,11 @@ class MergeNode(wiring.Component):
         That item.
     left_first : Signal
         The left one waits, and goes before the right one.
+    chosen, chosen_item : Signal
+        An item has been chosen and is on its way to the buffer, and which: it has a register of its
+        own, so that what the next node makes wait lies near that node.
     buffer : StreamBuffer
-        What has been chosen.
+        What is offered.
 
     Members
     -------
@@ -71,7 +78,7 @@ class MergeNode(wiring.Component):
         Items of both.
     """
 
-    LATENCY = 2
+    LATENCY = 3
     """Cycles from an item that is offered to the same item at the output, if nothing is before."""
 
     left: In(stream.Signature(MergeItem))
@@ -83,6 +90,8 @@ class MergeNode(wiring.Component):
         self.left_item = Signal(MergeItem, reset_less=True)
         self.right_item = Signal(MergeItem, reset_less=True)
         self.left_first = Signal()
+        self.chosen = Signal()
+        self.chosen_item = Signal(MergeItem, reset_less=True)
         self.buffer = StreamBuffer(MergeItem)
         super().__init__()
 
@@ -91,15 +100,21 @@ class MergeNode(wiring.Component):
         m.submodules.buffer = buffer = self.buffer
         connect(m, buffer.output, flipped(self.output))
         left, right = self.left_item, self.right_item
-        left_goes, right_goes = Signal(), Signal()
+        left_goes, right_goes, moves = Signal(), Signal(), Signal()
         m.d.comb += [
-            buffer.input.valid.eq(self.left_waits | self.right_waits),
-            buffer.input.payload.eq(Mux(self.left_first, left, right)),
-            left_goes.eq(buffer.input.ready & self.left_first),
-            right_goes.eq(buffer.input.ready & self.right_waits & ~self.left_first),
+            buffer.input.valid.eq(self.chosen),
+            buffer.input.payload.eq(self.chosen_item),
+            moves.eq(buffer.input.ready | ~self.chosen),
+            left_goes.eq(moves & self.left_first),
+            right_goes.eq(moves & self.right_waits & ~self.left_first),
             self.left.ready.eq(~self.left_waits | left_goes),
             self.right.ready.eq(~self.right_waits | right_goes),
         ]
+        with m.If(moves):
+            m.d.sync += [
+                self.chosen.eq(self.left_waits | self.right_waits),
+                self.chosen_item.eq(Mux(self.left_first, left, right)),
+            ]
         with m.If(self.left.ready):
             m.d.sync += [left.eq(self.left.payload), self.left_waits.eq(self.left.valid)]
         with m.If(self.right.ready):
