@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.records import TIME_BITS
-from keybeam_gateware.stream_buffer import StreamBuffer
+from keybeam_gateware.stream_buffer import SlicedBuffer
 
 from .events import MergeItem
 
@@ -67,7 +67,7 @@ class MergeNode(wiring.Component):
     chosen, chosen_item : Signal
         An item has been chosen and is on its way to the buffer, and which: it has a register of its
         own, so that what the next node makes wait lies near that node.
-    buffer : StreamBuffer
+    buffer : SlicedBuffer
         What is offered.
 
     Members
@@ -92,7 +92,7 @@ class MergeNode(wiring.Component):
         self.left_first = Signal()
         self.chosen = Signal()
         self.chosen_item = Signal(MergeItem, reset_less=True)
-        self.buffer = StreamBuffer(MergeItem)
+        self.buffer = SlicedBuffer(MergeItem)
         super().__init__()
 
     def elaborate(self, platform: object) -> Module:

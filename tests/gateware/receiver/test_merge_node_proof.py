@@ -79,6 +79,8 @@ class Kept(Elaboratable):
 
         left, right, on_the_way = block.left_item, block.right_item, block.chosen_item
         m.d.comb += [
+            *(Assert(part.spare_valid == buffer.spare_valid) for part in buffer.slices),
+            *(Assert(part.output.valid == here) for part in buffer.slices),
             Assert(~buffer.spare_valid | buffer.output.valid),
             Assert(~buffer.spare_valid | same(spare, passed)),
             Assert(~here | buffer.spare_valid | same(offered, passed)),
