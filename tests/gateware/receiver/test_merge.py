@@ -18,7 +18,7 @@ from keybeam_gateware.receiver.merge import TimeOrderedMerge
 
 LATENCY = 24
 SOURCES = 4
-PIPELINE = 16
+PIPELINE = 12
 """More cycles than the merge itself takes."""
 
 
