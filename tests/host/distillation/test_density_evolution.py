@@ -29,6 +29,14 @@ def test_more_progress_leaves_less_room_for_errors():
     assert not converges(distribution, 0.08, Progress(0.2, 0.2))
 
 
+def test_room_half_way_costs_errors_and_leaves_the_ends_alone():
+    distribution, ends = DegreeDistribution({3: 1.0}, 6.0), Progress(0.02, 0.004)
+    roomy = ends._replace(middle=0.05)
+    assert [roomy.at(0), roomy.at(1)] == [ends.at(0), ends.at(1)] == [0.004, 0.02]
+    assert roomy.at(0.5) == pytest.approx(0.062)
+    assert threshold(distribution, roomy) < threshold(distribution, ends)
+
+
 def test_the_optimiser_finds_degrees_that_regular_codes_do_not_come_near():
     wanted = Progress(0.03, 0.03)
     found, qber = optimised(
