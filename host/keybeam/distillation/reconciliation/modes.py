@@ -31,7 +31,7 @@ _PRIORS = (
     *(Prior(1.0, 0.15, seed) for seed in range(5)),
     *(Prior(1.0, 0.3, seed) for seed in range(5, 10)),
 )
-"""Ways to try again: the frame as it is, with other odds of error, with odds of its own each bit."""
+"""Ways to try again: with the same odds of error, with others, with odds of its own each bit."""
 
 
 class Mode(Enum):
