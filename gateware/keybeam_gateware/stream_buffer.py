@@ -1,10 +1,15 @@
 """Room for two items between blocks, so that neither waits for the other within a cycle."""
 
-from amaranth.hdl import Module, Mux, Signal
+from itertools import pairwise
+
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["StreamBuffer"]
+__all__ = ["SLICE", "SlicedBuffer", "StreamBuffer"]
+
+SLICE = "slice_"
+"""What the names of blocks begin with that have to be synthesised apart."""
 
 
 class StreamBuffer(wiring.Component):
@@ -74,4 +79,65 @@ class StreamBuffer(wiring.Component):
             m.d.sync += self.spare_valid.eq(~self.flush & (self.spare_valid | accept))
         with m.If(self.clear):
             m.d.sync += [offered.valid.eq(0), self.spare_valid.eq(0)]
+        return m
+
+
+class SlicedBuffer(wiring.Component):
+    """A `StreamBuffer` for wide items in slices, each with its own control.
+
+    Whether an item is taken is often known late in a cycle; from there one signal to all bits of a
+    wide item is a long way. Here each slice has one of its own, as near as the slice is. They have
+    to be synthesised apart, or their controls, which are alike, become one: their names begin with
+    `SLICE`.
+
+    Parameters
+    ----------
+    shape : shape-like
+        An item.
+    slices : int
+        Number of slices.
+
+    Attributes
+    ----------
+    slices : list of StreamBuffer
+        The slices, the lowest bits first. All do the same at all times.
+    spare, spare_valid : Signal
+        The item behind the one that is offered, and that there is one.
+
+    Members
+    -------
+    input : In(stream.Signature(shape))
+        Items; `ready` is from a register.
+    output : Out(stream.Signature(shape))
+        The same items; `valid` and `payload` are from registers.
+    """
+
+    def __init__(self, shape, slices: int = 4) -> None:
+        self.spare, self.spare_valid = Signal(shape), Signal()
+        width = Shape.cast(shape).width
+        self._bounds = [width * place // slices for place in range(slices + 1)]
+        self.slices = [StreamBuffer(end - begin) for begin, end in pairwise(self._bounds)]
+        super().__init__(
+            {"input": In(stream.Signature(shape)), "output": Out(stream.Signature(shape))}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        items = Value.cast(self.input.payload)
+        for number, (begin, end) in enumerate(pairwise(self._bounds)):
+            part = self.slices[number]
+            m.submodules[f"{SLICE}{number}"] = part
+            m.d.comb += [
+                part.input.valid.eq(self.input.valid),
+                part.input.payload.eq(items[begin:end]),
+                part.output.ready.eq(self.output.ready),
+            ]
+        first = self.slices[0]
+        m.d.comb += [
+            self.input.ready.eq(first.input.ready),
+            self.output.valid.eq(first.output.valid),
+            Value.cast(self.output.payload).eq(Cat(part.output.payload for part in self.slices)),
+            Value.cast(self.spare).eq(Cat(part.spare for part in self.slices)),
+            self.spare_valid.eq(first.spare_valid),
+        ]
         return m

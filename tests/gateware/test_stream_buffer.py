@@ -81,3 +81,45 @@ def test_buffer(tmp_path):
 def test_planted_faults_are_caught(tmp_path, old, new):
     faulty = mutated("keybeam_gateware.stream_buffer", old, new)
     assert_refuted(BufferProof(faulty), depth=10, folder=tmp_path)
+
+
+class SlicedProof(Elaboratable):
+    """Compares a buffer in slices with one in one piece, cycle by cycle."""
+
+    def __init__(self, module=stream_buffer):
+        self._module = module
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sliced = sliced = self._module.SlicedBuffer(3 * WIDTH + 1, slices=3)
+        m.submodules.whole = whole = stream_buffer.StreamBuffer(3 * WIDTH + 1)
+        m.d.comb += [
+            whole.input.valid.eq(AnySeq(1)),
+            whole.input.payload.eq(AnySeq(3 * WIDTH + 1)),
+            whole.output.ready.eq(AnySeq(1)),
+            sliced.input.valid.eq(whole.input.valid),
+            sliced.input.payload.eq(whole.input.payload),
+            sliced.output.ready.eq(whole.output.ready),
+            Assert(sliced.input.ready == whole.input.ready),
+            Assert(sliced.output.valid == whole.output.valid),
+            Assert(sliced.output.payload == whole.output.payload),
+            Assert(sliced.spare == whole.spare),
+            *(Assert(part.spare_valid == whole.spare_valid) for part in sliced.slices),
+            *(Assert(part.output.valid == whole.output.valid) for part in sliced.slices),
+            Cover(whole.spare_valid & (whole.spare == 0x55)),
+        ]
+        return m
+
+
+def test_slices_do_what_one_piece_does(tmp_path):
+    assert_proved(SlicedProof(), depth=3, folder=tmp_path)
+    assert_reached(SlicedProof(), depth=6, folder=tmp_path)
+
+
+def test_a_slice_that_does_not_wait_is_caught(tmp_path):
+    faulty = mutated(
+        stream_buffer.__name__,
+        "part.output.ready.eq(self.output.ready)",
+        "part.output.ready.eq(self.output.ready | (number == 1))",
+    )
+    assert_refuted(SlicedProof(faulty), depth=6, folder=tmp_path)

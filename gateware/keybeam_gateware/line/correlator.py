@@ -64,21 +64,20 @@ class SyncCorrelator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         new = self.recovered
-        # Stage 1: the newest bit is in place 0.
+        # Stage 1: the newest bit is in place 0. Starts follow a cycle later, so that no signal has
+        # to move both.
         bits = Signal(SYNC_BITS + 1)
         starts = Signal(data.ArrayLayout(unsigned(SAMPLE_NUMBER_BITS), SYNC_BITS + 1))
-        count = Signal(range(3))
-        m.d.sync += count.eq(new.count)
+        count, new_starts = Signal(range(3)), Signal.like(new.starts)
+        m.d.sync += [count.eq(new.count), new_starts.eq(new.starts)]
         with m.If(new.count == 1):
-            m.d.sync += [
-                bits.eq(Cat(new.bits[0], bits)),
-                starts.eq(Cat(new.starts[0], starts)),
-            ]
+            m.d.sync += bits.eq(Cat(new.bits[0], bits))
         with m.Elif(new.count == 2):
-            m.d.sync += [
-                bits.eq(Cat(new.bits[1], new.bits[0], bits)),
-                starts.eq(Cat(new.starts[1], new.starts[0], starts)),
-            ]
+            m.d.sync += bits.eq(Cat(new.bits[1], new.bits[0], bits))
+        with m.If(count == 1):
+            m.d.sync += starts.eq(Cat(new_starts[0], starts))
+        with m.Elif(count == 2):
+            m.d.sync += starts.eq(Cat(new_starts[1], new_starts[0], starts))
         for zeros in range(SYNC_ZEROS_MAXIMUM, 0, -1):
             with m.If(self.word[SYNC_BITS - 1 - zeros]):
                 m.d.sync += self.zeros.eq(zeros)
@@ -110,6 +109,6 @@ class SyncCorrelator(wiring.Component):
                 self.match[window].eq(fresh & (sums[0] <= self.tolerance)),
                 self.strict[window].eq(fresh & (sums[0] <= self.strict_tolerance)),
             ]
-            m.d.comb += self.starts[window].eq(delayed(m, start, stages - 1))
+            m.d.comb += self.starts[window].eq(delayed(m, start, stages - 2))
         m.d.comb += self.count.eq(delayed(m, count, stages))
         return m

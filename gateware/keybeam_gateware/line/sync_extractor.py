@@ -204,13 +204,24 @@ class SyncExtractor(wiring.Component):
 
         mark = [Signal(name=f"mark_{window}") for window in range(2)]
         m.d.comb += [mark[w].eq(settled & (taken[w] | (centre[w] & ~found))) for w in range(2)]
-        offset = Signal.like(offsets[0])
-        cycle = Signal(COARSE_BITS)
-        with m.If(mark[0]):
-            m.d.sync += [offset.eq(offsets[0]), cycle.eq(origin)]
-        with m.Elif(mark[1]):
-            m.d.sync += [offset.eq(offsets[1]), cycle.eq(origin)]
-        m.d.comb += [self.coarse.eq(cycle + offset[2:]), self.phase.eq(offset[:2])]
+        # Times of both windows are there before it is known which one counts, and the last one that
+        # did is kept without a signal that would have to reach all of its bits.
+        coarse, phase = Signal(COARSE_BITS), Signal(2)
+        kept = Signal(COARSE_BITS), Signal(2)
+        m.d.comb += [coarse.eq(kept[0]), phase.eq(kept[1])]
+        for window in (1, 0):
+            marked = Signal(name=f"marked_{window}")
+            begins = Signal(COARSE_BITS, name=f"begins_{window}")
+            sample = Signal(2, name=f"sample_{window}")
+            m.d.sync += [
+                marked.eq(mark[window]),
+                begins.eq(origin + offsets[window][2:]),
+                sample.eq(offsets[window][:2]),
+            ]
+            with m.If(marked):
+                m.d.comb += [coarse.eq(begins), phase.eq(sample)]
+        m.d.sync += [kept[0].eq(coarse), kept[1].eq(phase)]
+        m.d.comb += [self.coarse.eq(coarse), self.phase.eq(phase)]
         return m
 
     def _time_words(self, m: Module, correlator: SyncCorrelator) -> tuple[list[Signal], Signal]:

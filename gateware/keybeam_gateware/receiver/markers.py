@@ -50,11 +50,14 @@ class EpochSource(wiring.Component):
         ]
         # Units since the last EPOCH; at the very first one more than any period.
         passed, time = Signal(_PERIOD_BITS, init=-1), Signal.like(unit)
+        # Known long before a unit begins.
+        enough = Signal(init=1)
+        m.d.sync += enough.eq((passed >= self.period) | (self.period == 0))
         with m.If(self.head.ready):
             m.d.sync += self.head.valid.eq(0)
         with m.If(begins):
             m.d.sync += passed.eq(passed + 1)
-            with m.If((passed >= self.period) | (self.period == 0)):
+            with m.If(enough):
                 m.d.sync += passed.eq(1)
                 with m.If(~self.head.valid | self.head.ready):
                     m.d.sync += [time.eq(unit), self.head.valid.eq(1)]

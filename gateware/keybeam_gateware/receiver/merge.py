@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from keybeam.protocol.numbers import FINE_BITS
 from keybeam.protocol.records import COARSE_BITS
 from keybeam_gateware.pipeline import earlier_cycle
-from keybeam_gateware.stream_buffer import StreamBuffer
+from keybeam_gateware.stream_buffer import SlicedBuffer, StreamBuffer
 
 from .events import MergeItem
 from .merge_node import MergeNode
@@ -132,7 +132,7 @@ class TimeOrderedMerge(wiring.Component):
             m.d.comb += admission.bound.eq(bound)
             connect(m, flipped(self.heads[source]), admission.input)
             # What the tree takes is known late in a cycle, and a source has yet to act on it.
-            m.submodules[f"admitted_{source}"] = admitted = StreamBuffer(MergeItem)
+            m.submodules[f"admitted_{source}"] = admitted = SlicedBuffer(MergeItem)
             connect(m, admission.output, admitted.input)
             return admitted.output
 

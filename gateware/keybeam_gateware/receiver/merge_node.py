@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from keybeam.protocol.records import TIME_BITS
-from keybeam_gateware.stream_buffer import StreamBuffer
+from keybeam_gateware.stream_buffer import SlicedBuffer
 
 from .events import MergeItem
 
@@ -14,21 +14,28 @@ __all__ = ["MergeNode"]
 _HALF_BITS = TIME_BITS // 2
 
 
-def _found_not_later(m: Module, one: MergeItem, other: MergeItem) -> Value:
-    """Tell a cycle later whether one was not later than the other.
+def _first_by_time(m: Module, one: MergeItem, other: MergeItem, counts: Value) -> Value:
+    """Tell a cycle later whether one was not later than the other, if that counted.
 
     Times are compared modulo their range, by the sign of their difference. Registers hold what the
-    lower halves borrow and the sign either way, for a carry through a whole time takes too long.
+    lower halves borrow and the sign either way, for a carry through a whole time takes too long;
+    they are such that no table is before or behind a carry. What counts is known late in a cycle:
+    it sets the signs, and is in the way of no comparison.
     """
     lower = one.time[:_HALF_BITS], other.time[:_HALF_BITS]
     upper = one.time[_HALF_BITS:], other.time[_HALF_BITS:]
-    borrows, unless_borrowed, if_borrowed = Signal(), Signal(), Signal()
+    sign = len(upper[0]) - 1
+    borrows, earlier = Signal(reset_less=True), Signal(reset_less=True)
+    later = Signal(init=1, reset_less=True)
     m.d.sync += [
         borrows.eq(lower[1] < lower[0]),
-        unless_borrowed.eq(~(upper[1] - upper[0])[len(upper[0]) - 1]),
-        if_borrowed.eq(~(upper[1] + ~upper[0])[len(upper[0]) - 1]),
+        later.eq((upper[1] - upper[0])[sign]),
+        # After a borrow the difference is one less, which is its complement the other way round.
+        earlier.eq((upper[0] - upper[1])[sign]),
     ]
-    return Mux(borrows, if_borrowed, unless_borrowed)
+    with m.If(~counts):
+        m.d.sync += [later.eq(1), earlier.eq(0)]
+    return Mux(borrows, earlier, ~later)
 
 
 class MergeNode(wiring.Component):
@@ -56,9 +63,12 @@ class MergeNode(wiring.Component):
     left_item, right_item : Signal
         That item.
     left_first : Signal
-        If both wait: the left one goes.
-    buffer : StreamBuffer
-        What has been chosen.
+        The left one waits, and goes before the right one.
+    chosen, chosen_item : Signal
+        An item has been chosen and is on its way to the buffer, and which: it has a register of its
+        own, so that what the next node makes wait lies near that node.
+    buffer : SlicedBuffer
+        What is offered.
 
     Members
     -------
@@ -68,7 +78,7 @@ class MergeNode(wiring.Component):
         Items of both.
     """
 
-    LATENCY = 2
+    LATENCY = 3
     """Cycles from an item that is offered to the same item at the output, if nothing is before."""
 
     left: In(stream.Signature(MergeItem))
@@ -80,7 +90,9 @@ class MergeNode(wiring.Component):
         self.left_item = Signal(MergeItem, reset_less=True)
         self.right_item = Signal(MergeItem, reset_less=True)
         self.left_first = Signal()
-        self.buffer = StreamBuffer(MergeItem)
+        self.chosen = Signal()
+        self.chosen_item = Signal(MergeItem, reset_less=True)
+        self.buffer = SlicedBuffer(MergeItem)
         super().__init__()
 
     def elaborate(self, platform: object) -> Module:
@@ -88,16 +100,21 @@ class MergeNode(wiring.Component):
         m.submodules.buffer = buffer = self.buffer
         connect(m, buffer.output, flipped(self.output))
         left, right = self.left_item, self.right_item
-        takes_left, left_goes, right_goes = Signal(), Signal(), Signal()
+        left_goes, right_goes, moves = Signal(), Signal(), Signal()
         m.d.comb += [
-            takes_left.eq(self.left_waits & (self.left_first | ~self.right_waits)),
-            buffer.input.valid.eq(self.left_waits | self.right_waits),
-            buffer.input.payload.eq(Mux(takes_left, left, right)),
-            left_goes.eq(buffer.input.ready & takes_left),
-            right_goes.eq(buffer.input.ready & self.right_waits & ~takes_left),
+            buffer.input.valid.eq(self.chosen),
+            buffer.input.payload.eq(self.chosen_item),
+            moves.eq(buffer.input.ready | ~self.chosen),
+            left_goes.eq(moves & self.left_first),
+            right_goes.eq(moves & self.right_waits & ~self.left_first),
             self.left.ready.eq(~self.left_waits | left_goes),
             self.right.ready.eq(~self.right_waits | right_goes),
         ]
+        with m.If(moves):
+            m.d.sync += [
+                self.chosen.eq(self.left_waits | self.right_waits),
+                self.chosen_item.eq(Mux(self.left_first, left, right)),
+            ]
         with m.If(self.left.ready):
             m.d.sync += [left.eq(self.left.payload), self.left_waits.eq(self.left.valid)]
         with m.If(self.right.ready):
@@ -107,22 +124,20 @@ class MergeNode(wiring.Component):
 
     def _compare(self, m: Module) -> None:
         """Find out which of those that wait in the next cycle goes first."""
-        left, right = self.left_item, self.right_item
-        follows = [
-            Mux(side.ready, side.payload.follows, waiting.follows)
-            for side, waiting in ((self.left, left), (self.right, right))
-        ]
         left_comes, right_comes = self.left.ready, self.right.ready
+        sides = [(self.left_waits, self.left_item), (self.right_waits, self.right_item)]
+        coming = [(side.valid, side.payload) for side in (self.left, self.right)]
+        # Which sides are fed in this cycle is known last, so every case is looked at by itself; of
+        # these at most one is. If nothing comes, all stays.
         known, found = Signal(), []
-        m.d.sync += known.eq(Mux(left_comes | right_comes, follows[0], self.left_first))
-        # A comparison for each case of what comes; of these at most one is. What is the case and
-        # what was compared meet behind registers, so that neither waits for the other.
-        for name, case, one, other in (
-            ("left", left_comes & ~right_comes, self.left.payload, right),
-            ("right", right_comes & ~left_comes, left, self.right.payload),
-            ("both", left_comes & right_comes, self.left.payload, self.right.payload),
+        goes_left = ~left_comes & ~right_comes & self.left_first
+        for case, (one_waits, one), (other_waits, other) in (
+            (left_comes & ~right_comes, coming[0], sides[1]),
+            (right_comes & ~left_comes, sides[0], coming[1]),
+            (left_comes & right_comes, coming[0], coming[1]),
         ):
-            is_case = Signal(name=f"comes_{name}")
-            m.d.sync += is_case.eq(case & ~(follows[0] | follows[1]))
-            found.append(is_case & _found_not_later(m, one, other))
+            compared = one_waits & other_waits & ~one.follows & ~other.follows
+            goes_left |= case & one_waits & (~other_waits | one.follows)
+            found.append(_first_by_time(m, one, other, case & compared))
+        m.d.sync += known.eq(goes_left)
         m.d.comb += self.left_first.eq(Cat(known, *found).any())

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from keybeam.protocol.numbers import FINE_BITS, FINE_STEPS
 from keybeam.protocol.records import COARSE_BITS, FINE_PS
 from keybeam.protocol.tagger import LEAD_BITS, LEAD_CYCLES, NOMINAL_TAP_PS, table_entries
-from keybeam_gateware.pipeline import delayed
+from keybeam_gateware.pipeline import delayed, earlier_cycle
 
 from .events import TimedEdgeSignature
 
@@ -65,7 +65,7 @@ class CalibrationTable(wiring.Component):
         The entry.
     """
 
-    LATENCY = 4
+    LATENCY = 5
     """Cycles from an edge to its time."""
 
     def __init__(self, *, chains: int, taps: int, tap_ps: float = NOMINAL_TAP_PS) -> None:
@@ -103,13 +103,15 @@ class CalibrationTable(wiring.Component):
         read, lead = Signal(LEAD_BITS, reset_less=True), Signal(LEAD_BITS, reset_less=True)
         m.d.sync += [address.eq(Cat(self.code, self.falls)), read.eq(reader.data), lead.eq(read)]
         m.d.comb += reader.addr.eq(address)
+        # From the block RAM to the sum it may be far.
+        near = delayed(m, lead, 1)
         # Whole cycles are added by taking the number of a later cycle.
-        later = [delayed(m, self.cycle, 3 + LEAD_CYCLES - _MOST_CYCLES)]
+        later = [earlier_cycle(m, self.cycle, self.LATENCY - 1 + LEAD_CYCLES - _MOST_CYCLES)]
         for _ in range(_MOST_CYCLES):
             later.insert(0, delayed(m, later[0], 1))
         m.d.sync += [
-            self.edge.valid.eq(delayed(m, self.found, 3)),
-            self.edge.coarse.eq(Array(later)[lead[FINE_BITS:]]),
-            self.edge.fine.eq(lead[:FINE_BITS]),
+            self.edge.valid.eq(delayed(m, self.found, self.LATENCY - 1)),
+            self.edge.coarse.eq(Array(later)[near[FINE_BITS:]]),
+            self.edge.fine.eq(near[:FINE_BITS]),
         ]
         return m

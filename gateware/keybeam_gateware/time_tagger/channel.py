@@ -28,7 +28,7 @@ from .rate_alarm import RateAlarm
 
 __all__ = ["TaggerChannel"]
 
-_SAMPLED_DELAY = 14
+_SAMPLED_DELAY = 16
 """Cycles by which sampled edges, which take 3 cycles from their samples on, are held back, so that
 those of the delay line come when they are in the middle of the comparison's history."""
 
@@ -202,12 +202,15 @@ class TaggerChannel(wiring.Component):
         """Hold the edges against those of the sampled input."""
         m.submodules.comparison = comparison = EdgeComparison()
         compared = Signal()
-        m.d.sync += compared.eq(self.enable & self.rising & ~self.falling)
-        m.d.comb += [
-            comparison.offset.eq(self.sampled_offset),
+        m.d.sync += [
+            compared.eq(self.enable & self.rising & ~self.falling),
+            # The conditioner, whose edges these are, may be far.
             comparison.edge.valid.eq(edge.valid & compared),
             comparison.edge.coarse.eq(edge.coarse),
             comparison.edge.fine.eq(edge.fine),
+        ]
+        m.d.comb += [
+            comparison.offset.eq(self.sampled_offset),
             comparison.sampled.valid.eq(delayed(m, self.sampled.valid & compared, _SAMPLED_DELAY)),
             comparison.sampled.coarse.eq(delayed(m, self.sampled.coarse[:5], _SAMPLED_DELAY)),
             comparison.sampled.fine.eq(delayed(m, self.sampled.fine, _SAMPLED_DELAY)),

@@ -72,15 +72,17 @@ class EdgeComparison(wiring.Component):
             next_open = Signal(name=f"open_{place}")
             ahead = Signal(_NUMBER_BITS, name=f"ahead_{place}")
             match = Signal(name=f"match_{place}")
-            m.d.comb += [
-                ahead.eq(number - expected),
+            m.d.comb += ahead.eq(number - expected)
+            m.d.sync += [
                 # 0, 1 or 2, without a carry of its own.
                 match.eq(wanted & open_ & ~ahead[2:].any() & ~ahead[:2].all()),
+                next_number.eq(number),
+                next_open.eq(open_),
             ]
-            m.d.sync += [next_number.eq(number), next_open.eq(open_ & ~match)]
             matches.append(match)
-            number, open_ = next_number, next_open
-        m.d.sync += self.unconfirmed.eq(delayed(m, wanted, 1) & ~delayed(m, Cat(matches), 1).any())
+            # What has just matched is open no more: told here, not on the way to the register.
+            number, open_ = next_number, next_open & ~match
+        m.d.sync += self.unconfirmed.eq(delayed(m, wanted, 1) & ~Cat(matches).any())
         m.d.comb += self.missed.eq(open_)
         return m
 

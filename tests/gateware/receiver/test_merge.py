@@ -18,7 +18,7 @@ from keybeam_gateware.receiver.merge import TimeOrderedMerge
 
 LATENCY = 24
 SOURCES = 4
-PIPELINE = 12
+PIPELINE = 16
 """More cycles than the merge itself takes."""
 
 
