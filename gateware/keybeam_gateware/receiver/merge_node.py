@@ -4,41 +4,22 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from keybeam.protocol.records import TIME_BITS
 from keybeam_gateware.stream_buffer import APART, SlicedBuffer
 
 from .events import MergeItem
+from .time_order import is_not_later
 
 __all__ = ["MergeNode"]
-
-_PART_BITS = -(-TIME_BITS // 3)
 
 
 def _first_by_time(m: Module, one: MergeItem, other: MergeItem, counts: Value) -> Value:
     """Tell a cycle later whether one was not later than the other, if that counted.
 
-    Times are compared modulo their range, by the sign of their difference: in three parts at once,
-    for a carry through a whole time takes too long. Each part tells how it goes on either way, and
-    one table chooses. What counts is known late in a cycle: it clears the register, and is in the
-    way of no comparison.
+    What counts is known late in a cycle: it clears the register, and is in the way of no
+    comparison.
     """
-    parts = [
-        [item.time[begin : begin + _PART_BITS] for item in (one, other)]
-        for begin in range(0, TIME_BITS, _PART_BITS)
-    ]
-    (low, other_low), (middle, other_middle), (high, other_high) = parts
-
-    def is_negative(difference: Value) -> Value:
-        return difference[len(difference) - 1]
-
-    borrows = is_negative(other_middle - middle) | (
-        ~is_negative(middle - other_middle) & is_negative(other_low - low)
-    )
-    # After a borrow the difference is one less, which is its complement the other way round.
-    later = (other_high - high)[len(high) - 1]
-    earlier = (high - other_high)[len(high) - 1]
     first = Signal(reset_less=True)
-    m.d.sync += first.eq(Mux(borrows, earlier, ~later))
+    m.d.sync += first.eq(is_not_later(one.time, other.time))
     with m.If(~counts):
         m.d.sync += first.eq(0)
     return first
