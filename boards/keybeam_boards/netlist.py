@@ -5,7 +5,7 @@ from typing import Any
 
 from keybeam_boards.reports import CLOCK_NETS
 from keybeam_gateware.primitives.fixed_word import FIXED_BIT
-from keybeam_gateware.stream_buffer import SLICE
+from keybeam_gateware.stream_buffer import APART
 
 __all__ = ["blocks_apart", "fill_fixed_words", "free_collisions", "name_clocks", "plain_names"]
 
@@ -112,7 +112,7 @@ _DIVIDED = (["terminal"], ["terminal", "core"], ["terminal", "link"])
 
 def _is_block(path: list[str]) -> bool:
     inside = path[1:]
-    return len(inside) == 1 or inside[:-1] in _DIVIDED or path[-1].startswith(SLICE)
+    return len(inside) == 1 or inside[:-1] in _DIVIDED or path[-1].startswith(APART)
 
 
 def name_clocks(netlist: dict[str, Any]) -> None:

@@ -6,9 +6,9 @@ from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["SLICE", "SlicedBuffer", "StreamBuffer"]
+__all__ = ["APART", "SlicedBuffer", "StreamBuffer"]
 
-SLICE = "slice_"
+APART = "apart_"
 """What the names of blocks begin with that have to be synthesised apart."""
 
 
@@ -60,8 +60,11 @@ class StreamBuffer(wiring.Component):
         m = Module()
         offered = self.output
         accept = Signal()
+        # `ready` itself is the register: no table is between it and who asks.
+        room = Signal(init=1)
         m.d.comb += [
-            self.input.ready.eq(~self.spare_valid),
+            self.input.ready.eq(room),
+            self.spare_valid.eq(~room),
             accept.eq(self.input.valid & ~self.spare_valid & ~self.flush),
             self.moves.eq(offered.ready | ~offered.valid),
             self.following.eq(Mux(self.spare_valid, self.spare, self.input.payload)),
@@ -73,12 +76,12 @@ class StreamBuffer(wiring.Component):
             m.d.sync += [
                 offered.payload.eq(self.following),
                 offered.valid.eq(self.following_valid),
-                self.spare_valid.eq(0),
+                room.eq(1),
             ]
         with m.Else():
-            m.d.sync += self.spare_valid.eq(~self.flush & (self.spare_valid | accept))
+            m.d.sync += room.eq(self.flush | (room & ~accept))
         with m.If(self.clear):
-            m.d.sync += [offered.valid.eq(0), self.spare_valid.eq(0)]
+            m.d.sync += [offered.valid.eq(0), room.eq(1)]
         return m
 
 
@@ -88,7 +91,7 @@ class SlicedBuffer(wiring.Component):
     Whether an item is taken is often known late in a cycle; from there one signal to all bits of a
     wide item is a long way. Here each slice has one of its own, as near as the slice is. They have
     to be synthesised apart, or their controls, which are alike, become one: their names begin with
-    `SLICE`.
+    `APART`.
 
     Parameters
     ----------
@@ -126,7 +129,7 @@ class SlicedBuffer(wiring.Component):
         items = Value.cast(self.input.payload)
         for number, (begin, end) in enumerate(pairwise(self._bounds)):
             part = self.slices[number]
-            m.submodules[f"{SLICE}{number}"] = part
+            m.submodules[f"{APART}{number}"] = part
             m.d.comb += [
                 part.input.valid.eq(self.input.valid),
                 part.input.payload.eq(items[begin:end]),

@@ -18,7 +18,7 @@ def test_names_lose_their_brackets_and_selections_keep_them():
 
 def test_blocks_are_kept_until_they_are_mapped():
     parts = ["t", "t.clocks", "t.terminal", "t.terminal.core", "t.terminal.core.log"]
-    parts += ["t.terminal.core.log.wide.slice_0"]
+    parts += ["t.terminal.core.log.wide.apart_0"]
     deeper = ["t.clocks.loop", "t.terminal.core.log.lookup", "t.terminal.link.encoder.crc"]
     netlist = "".join(f"module \\{name}\nend\n" for name in parts + deeper)
     lines = blocks_apart(SCRIPT, netlist).splitlines()

@@ -69,12 +69,12 @@ def test_buffer(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("self.input.ready.eq(~self.spare_valid)", "self.input.ready.eq(1)"),
+        ("self.input.ready.eq(room)", "self.input.ready.eq(1)"),
         ("& ~self.spare_valid & ~self.flush", "& ~self.spare_valid"),
         ("(self.spare_valid & ~self.flush) | accept", "self.spare_valid | accept"),
         ("offered.ready | ~offered.valid", "offered.ready"),
-        ("self.spare_valid.eq(0),\n            ]\n        with m.Else", "]\n        with m.Else"),
-        ("[offered.valid.eq(0), self.spare_valid.eq(0)]", "[self.spare_valid.eq(0)]"),
+        ("room.eq(1),\n            ]\n        with m.Else", "]\n        with m.Else"),
+        ("[offered.valid.eq(0), room.eq(1)]", "[room.eq(1)]"),
     ],
     ids=["no room", "takes", "spare stays", "never fills", "twice", "not withdrawn"],
 )

@@ -169,12 +169,15 @@ class Deframer(wiring.Component):
             self.header.eq(whole),
         ]
         right = sum_right & version_right & length_right
+        # A header is cycles behind the last: no sum is on the way to the counter.
+        following = Signal(FRAME_COUNTER_BITS)
+        m.d.sync += following.eq(self.counter + 1)
         with m.If(whole):
             m.d.sync += self.header_valid.eq(right)
             with m.If(right):
                 m.d.sync += [self.counter.eq(counter), self.flags.eq(flags)]
             with m.Else():
-                m.d.sync += [self.counter.eq(self.counter + 1), self.flags.eq(0)]
+                m.d.sync += [self.counter.eq(following), self.flags.eq(0)]
         self._length = length
 
     def _pass_payload(

@@ -1,6 +1,6 @@
 """Search for the sync word, verification, lock and flywheel."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,6 +17,8 @@ __all__ = ["BIT_NUMBER_BITS", "SyncExtractor", "SyncState"]
 
 BIT_NUMBER_BITS = 16
 """Line bits are numbered from 1 on modulo 2^16, enough for twice a frame to either side."""
+_SUM_BITS = 6
+"""Bits of a cycle's number to which less than 8 cycles are added at once."""
 
 
 class SyncExtractor(wiring.Component):
@@ -209,17 +211,21 @@ class SyncExtractor(wiring.Component):
         coarse, phase = Signal(COARSE_BITS), Signal(2)
         kept = Signal(COARSE_BITS), Signal(2)
         m.d.comb += [coarse.eq(kept[0]), phase.eq(kept[1])]
+        # Upper bits are there with and without a carry from the few that are added up.
+        upper, upper_next = (Signal(COARSE_BITS - _SUM_BITS) for _ in range(2))
+        m.d.sync += [upper.eq(origin[_SUM_BITS:]), upper_next.eq(origin[_SUM_BITS:] + 1)]
         for window in (1, 0):
             marked = Signal(name=f"marked_{window}")
-            begins = Signal(COARSE_BITS, name=f"begins_{window}")
+            begins = Signal(_SUM_BITS + 1, name=f"begins_{window}")
             sample = Signal(2, name=f"sample_{window}")
             m.d.sync += [
                 marked.eq(mark[window]),
-                begins.eq(origin + offsets[window][2:]),
+                begins.eq(origin[:_SUM_BITS] + offsets[window][2:]),
                 sample.eq(offsets[window][:2]),
             ]
             with m.If(marked):
-                m.d.comb += [coarse.eq(begins), phase.eq(sample)]
+                above = Mux(begins[_SUM_BITS], upper_next, upper)
+                m.d.comb += [coarse.eq(Cat(begins[:_SUM_BITS], above)), phase.eq(sample)]
         m.d.sync += [kept[0].eq(coarse), kept[1].eq(phase)]
         m.d.comb += [self.coarse.eq(coarse), self.phase.eq(phase)]
         return m

@@ -71,8 +71,9 @@ class ChannelFifo(wiring.Component):
         Entries in the memory that may be read, one that joins them, and the way to the buffer.
     buffer : StreamBuffer
         The oldest entries.
-    lost : Signal
-        Events lost in the gap, or in the last one, but for those of this cycle.
+    lost_low, lost_high : Signal
+        Events lost in the gap, or in the last one, but for those of this cycle: the lower half of
+        the count, and the upper one of the cycle before.
     end_queued, end_count, end_timed : Signal
         A GAP_END is queued, its count, and whether the head has given its time.
 
@@ -111,7 +112,7 @@ class ChannelFifo(wiring.Component):
         self.write, self.kind = Signal(), Signal(EntryKind)
         self.level, self.stored = Signal(range(depth + 1)), Signal(range(depth + 1))
         self.arriving, self.fetched, self.raw_valid = Signal(), Signal(), Signal()
-        self.lost = Signal(LOST_BITS)
+        self.lost_low, self.lost_high = Signal(LOST_BITS // 2), Signal(LOST_BITS // 2)
         self.end_queued, self.end_count = Signal(), Signal(LOST_BITS)
         self.end_timed = Signal()
         self.buffer = StreamBuffer(_ENTRY)
@@ -205,14 +206,31 @@ class ChannelFifo(wiring.Component):
         m.d.comb += port.addr.eq(write_address)
 
     def _count_lost(self, m: Module, gap_ended: Signal) -> None:
-        """Count the lost events of a gap, a cycle late; GAP_END takes longer to the head."""
+        """Count the lost events of a gap, a cycle late; GAP_END takes longer to the head.
+
+        The upper half counts the carries of the lower one a cycle later, so that no carry runs
+        through all bits.
+        """
         began, ended, more = Signal(), Signal(), Signal(2)
-        before = Signal(LOST_BITS)
-        m.d.sync += [began.eq(self.gap_began), ended.eq(gap_ended), more.eq(self.dropped)]
-        m.d.comb += self.lost.eq(Mux(began, 0, before) + more)
-        m.d.sync += before.eq(self.lost)
+        low, total = Signal(LOST_BITS // 2), Signal(LOST_BITS // 2 + 1)
+        carry, high = Signal(), Signal(LOST_BITS // 2)
+        began_before, ended_before = delayed(m, began, 1), delayed(m, ended, 1)
+        m.d.comb += [
+            total.eq(Mux(began, 0, low) + more),
+            self.lost_low.eq(total),
+            self.lost_high.eq(Mux(began_before, 0, high) + carry),
+        ]
+        m.d.sync += [
+            began.eq(self.gap_began),
+            ended.eq(gap_ended),
+            more.eq(self.dropped),
+            Cat(low, carry).eq(total),
+            high.eq(self.lost_high),
+        ]
         with m.If(ended):
-            m.d.sync += self.end_count.eq(self.lost)
+            m.d.sync += self.end_count[: len(low)].eq(self.lost_low)
+        with m.If(ended_before):
+            m.d.sync += self.end_count[len(low) :].eq(self.lost_high)
 
     def _read(self, m: Module, port: memory.ReadPort) -> None:
         """Bring the oldest entries from the memory to the buffer, one in every cycle."""

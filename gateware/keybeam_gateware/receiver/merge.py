@@ -13,6 +13,7 @@ from keybeam_gateware.stream_buffer import SlicedBuffer, StreamBuffer
 
 from .events import MergeItem
 from .merge_node import MergeNode
+from .time_order import is_not_later
 
 __all__ = ["Admission", "TimeOrderedMerge"]
 
@@ -56,14 +57,19 @@ class Admission(wiring.Component):
         ]
 
         def is_due(some: MergeItem) -> Value:
-            return (some.time[FINE_BITS:] - self.bound)[COARSE_BITS - 1] | some.follows
+            return ~is_not_later(self.bound, some.time[FINE_BITS:])
 
         # What comes and what waits are compared apart, so that no choice is behind a comparison.
         m.d.sync += [
             came.eq(self.input.ready),
             due_coming.eq(is_due(self.input.payload)),
-            due_waiting.eq(due | is_due(item)),
+            due_waiting.eq(is_due(item)),
         ]
+        # What needs no comparison sets the registers, and is not behind one.
+        with m.If(self.input.payload.follows):
+            m.d.sync += due_coming.eq(1)
+        with m.If(due | item.follows):
+            m.d.sync += due_waiting.eq(1)
         with m.If(self.input.ready):
             m.d.sync += [waits.eq(self.input.valid), item.eq(self.input.payload)]
         return m

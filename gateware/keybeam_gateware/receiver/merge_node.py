@@ -4,38 +4,65 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from keybeam.protocol.records import TIME_BITS
-from keybeam_gateware.stream_buffer import SlicedBuffer
+from keybeam_gateware.stream_buffer import APART, SlicedBuffer
 
 from .events import MergeItem
+from .time_order import is_not_later
 
 __all__ = ["MergeNode"]
-
-_HALF_BITS = TIME_BITS // 2
 
 
 def _first_by_time(m: Module, one: MergeItem, other: MergeItem, counts: Value) -> Value:
     """Tell a cycle later whether one was not later than the other, if that counted.
 
-    Times are compared modulo their range, by the sign of their difference. Registers hold what the
-    lower halves borrow and the sign either way, for a carry through a whole time takes too long;
-    they are such that no table is before or behind a carry. What counts is known late in a cycle:
-    it sets the signs, and is in the way of no comparison.
+    What counts is known late in a cycle: it clears the register, and is in the way of no
+    comparison.
     """
-    lower = one.time[:_HALF_BITS], other.time[:_HALF_BITS]
-    upper = one.time[_HALF_BITS:], other.time[_HALF_BITS:]
-    sign = len(upper[0]) - 1
-    borrows, earlier = Signal(reset_less=True), Signal(reset_less=True)
-    later = Signal(init=1, reset_less=True)
-    m.d.sync += [
-        borrows.eq(lower[1] < lower[0]),
-        later.eq((upper[1] - upper[0])[sign]),
-        # After a borrow the difference is one less, which is its complement the other way round.
-        earlier.eq((upper[0] - upper[1])[sign]),
-    ]
+    first = Signal(reset_less=True)
+    m.d.sync += first.eq(is_not_later(one.time, other.time))
     with m.If(~counts):
-        m.d.sync += [later.eq(1), earlier.eq(0)]
-    return Mux(borrows, earlier, ~later)
+        m.d.sync += first.eq(0)
+    return first
+
+
+class _Choice(wiring.Component):
+    """Which side goes, and where there is room: what a node knows last, and all have to obey.
+
+    Members
+    -------
+    found : In(4)
+        Reasons for the left one, which then waits.
+    left_waits, right_waits : In(1)
+        An item of the side waits.
+    room, chosen : In(1)
+        The buffer takes an item; there is one for it.
+    left_first : Out(1)
+        The left one goes before the right one.
+    moves : Out(1)
+        One may go.
+    left_ready, right_ready : Out(1)
+        There will be room.
+    """
+
+    found: In(4)
+    left_waits: In(1)
+    right_waits: In(1)
+    room: In(1)
+    chosen: In(1)
+    left_first: Out(1)
+    moves: Out(1)
+    left_ready: Out(1)
+    right_ready: Out(1)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += [
+            self.left_first.eq(self.found.any()),
+            self.moves.eq(self.room | ~self.chosen),
+            self.left_ready.eq(Mux(self.left_first, self.moves, ~self.left_waits)),
+            self.right_ready.eq(~self.right_waits | (self.moves & ~self.left_first)),
+        ]
+        return m
 
 
 class MergeNode(wiring.Component):
@@ -100,15 +127,20 @@ class MergeNode(wiring.Component):
         m.submodules.buffer = buffer = self.buffer
         connect(m, buffer.output, flipped(self.output))
         left, right = self.left_item, self.right_item
-        left_goes, right_goes, moves = Signal(), Signal(), Signal()
+        # Synthesised apart, as it is the slowest: with more around it, it would be made small.
+        m.submodules[f"{APART}choice"] = choice = _Choice()
+        moves = choice.moves
         m.d.comb += [
             buffer.input.valid.eq(self.chosen),
             buffer.input.payload.eq(self.chosen_item),
-            moves.eq(buffer.input.ready | ~self.chosen),
-            left_goes.eq(moves & self.left_first),
-            right_goes.eq(moves & self.right_waits & ~self.left_first),
-            self.left.ready.eq(~self.left_waits | left_goes),
-            self.right.ready.eq(~self.right_waits | right_goes),
+            choice.left_waits.eq(self.left_waits),
+            choice.right_waits.eq(self.right_waits),
+            choice.room.eq(buffer.input.ready),
+            choice.chosen.eq(self.chosen),
+            choice.found.eq(self._compare(m, buffer.input.ready | ~self.chosen)),
+            self.left_first.eq(choice.left_first),
+            self.left.ready.eq(choice.left_ready),
+            self.right.ready.eq(choice.right_ready),
         ]
         with m.If(moves):
             m.d.sync += [
@@ -119,25 +151,36 @@ class MergeNode(wiring.Component):
             m.d.sync += [left.eq(self.left.payload), self.left_waits.eq(self.left.valid)]
         with m.If(self.right.ready):
             m.d.sync += [right.eq(self.right.payload), self.right_waits.eq(self.right.valid)]
-        self._compare(m)
         return m
 
-    def _compare(self, m: Module) -> None:
-        """Find out which of those that wait in the next cycle goes first."""
-        left_comes, right_comes = self.left.ready, self.right.ready
-        sides = [(self.left_waits, self.left_item), (self.right_waits, self.right_item)]
+    def _compare(self, m: Module, moves: Value) -> Value:
+        """Find out whether the left one of those that wait in the next cycle goes first, and why.
+
+        What goes in this cycle is known last, so what follows from it is looked at both ways.
+        """
+        waiting = [(self.left_waits, self.left_item), (self.right_waits, self.right_item)]
         coming = [(side.valid, side.payload) for side in (self.left, self.right)]
-        # Which sides are fed in this cycle is known last, so every case is looked at by itself; of
-        # these at most one is. If nothing comes, all stays.
-        known, found = Signal(), []
-        goes_left = ~left_comes & ~right_comes & self.left_first
-        for case, (one_waits, one), (other_waits, other) in (
-            (left_comes & ~right_comes, coming[0], sides[1]),
-            (right_comes & ~left_comes, sides[0], coming[1]),
-            (left_comes & right_comes, coming[0], coming[1]),
-        ):
-            compared = one_waits & other_waits & ~one.follows & ~other.follows
-            goes_left |= case & one_waits & (~other_waits | one.follows)
-            found.append(_first_by_time(m, one, other, case & compared))
-        m.d.sync += known.eq(goes_left)
-        m.d.comb += self.left_first.eq(Cat(known, *found).any())
+        # For each case of what comes: those that wait then; of the cases at most one is.
+        pairs = (coming[0], waiting[1]), (waiting[0], coming[1]), (coming[0], coming[1])
+
+        def then(left_comes: Value, right_comes: Value, stays: int) -> list[Value]:
+            """Tell whether the left one is known to be first, and which comparisons count."""
+            cases = left_comes & ~right_comes, ~left_comes & right_comes, left_comes & right_comes
+            known, counts = ~left_comes & ~right_comes & stays, []
+            for case, ((one_waits, one), (other_waits, other)) in zip(cases, pairs, strict=True):
+                known |= case & one_waits & (~other_waits | one.follows)
+                counts.append(case & one_waits & other_waits & ~one.follows & ~other.follows)
+            return [known, *counts]
+
+        if_left = then(moves, ~self.right_waits, 1)
+        if_right = then(~self.left_waits, ~self.right_waits | moves, 0)
+        known, *counts = (
+            Mux(self.left_first, *both) for both in zip(if_left, if_right, strict=True)
+        )
+        goes_left = Signal()
+        m.d.sync += goes_left.eq(known)
+        found = [
+            _first_by_time(m, one, other, each)
+            for each, ((_, one), (_, other)) in zip(counts, pairs, strict=True)
+        ]
+        return Cat(goes_left, *found)

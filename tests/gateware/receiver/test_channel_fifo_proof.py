@@ -72,13 +72,19 @@ class Accounted(Elaboratable):
         begins = block.write & (block.kind.as_value() == EntryKind.GAP_BEGIN.value)
         ends = block.write & (block.kind.as_value() == EntryKind.GAP_END.value)
         lost, told, due = Signal(LOST_BITS), Signal(LOST_BITS), Signal()
-        was_open, began, ended = Signal(), Signal(), Signal()
+        told_before = Signal(LOST_BITS)
+        was_open, began, ended, due_before = Signal(), Signal(), Signal(), Signal()
+        half, lost_before, dropped_before = LOST_BITS // 2, Signal(LOST_BITS), Signal(2)
         m.d.sync += [
             lost.eq(Mux(begins, 0, lost) + block.dropped),
             was_open.eq(block.in_gap),
             began.eq(begins),
             ended.eq(ends),
-            due.eq(ended),
+            due_before.eq(ended),
+            due.eq(due_before),
+            lost_before.eq(lost),
+            told_before.eq(told),
+            dropped_before.eq(block.dropped),
         ]
         with m.If(ends):
             m.d.sync += told.eq(lost + block.dropped)
@@ -88,8 +94,10 @@ class Accounted(Elaboratable):
             Assert(~ends | block.in_gap),
             # A gap is open from its GAP_BEGIN to its GAP_END.
             Assert(Initial() | (block.in_gap == ((was_open | began) & ~ended))),
-            Assert(block.lost == lost),
-            Assert(~due | (block.end_count == told)),
+            Assert(lost == (Mux(began, 0, lost_before) + dropped_before)[:LOST_BITS]),
+            Assert(block.lost_low == lost[:half]),
+            Assert(block.lost_high == lost_before[half:]),
+            Assert(~due | (block.end_count == told_before)),
             Cover(ends),
         ]
 
@@ -115,5 +123,5 @@ def test_an_entry_that_is_given_twice_is_caught(tmp_path):
 
 
 def test_a_wrong_count_of_a_gap_is_caught(tmp_path):
-    faulty = mutated(MODULE, "Mux(began, 0, before) + more", "before + more")
+    faulty = mutated(MODULE, "Mux(began, 0, low) + more", "low + more")
     assert_refuted(Accounted(faulty.ChannelFifo), depth=24, folder=tmp_path)

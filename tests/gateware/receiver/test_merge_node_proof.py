@@ -81,6 +81,7 @@ class Kept(Elaboratable):
         m.d.comb += [
             *(Assert(part.spare_valid == buffer.spare_valid) for part in buffer.slices),
             *(Assert(part.output.valid == here) for part in buffer.slices),
+            Assert(~block.left_first | block.left_waits),
             Assert(~buffer.spare_valid | buffer.output.valid),
             Assert(~buffer.spare_valid | same(spare, passed)),
             Assert(~here | buffer.spare_valid | same(offered, passed)),
@@ -140,7 +141,7 @@ def test_a_node_keeps_the_promises_of_its_sides(tmp_path):
 
 
 def test_a_choice_by_the_wrong_comparison_is_caught(tmp_path):
-    faulty = mutated(MODULE, "(left_comes & ~right_comes, coming[0]", "(left_comes, coming[0]")
+    faulty = mutated(MODULE, "cases = left_comes & ~right_comes,", "cases = left_comes,")
     assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)
 
 
@@ -155,7 +156,10 @@ def test_a_side_that_is_not_looked_at_is_caught(tmp_path):
 
 
 def test_an_item_that_is_taken_twice_is_caught(tmp_path):
-    faulty = mutated(
-        MODULE, "self.right.ready.eq(~self.right_waits | right_goes)", "self.right.ready.eq(1)"
-    )
+    faulty = mutated(MODULE, "self.right_ready.eq(~self.right_waits |", "self.right_ready.eq(1 |")
+    assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)
+
+
+def test_a_comparison_that_does_not_count_is_caught(tmp_path):
+    faulty = mutated(MODULE, "with m.If(~counts)", "with m.If(0)")
     assert_refuted(Kept(faulty.MergeNode), depth=10, folder=tmp_path, engine=ENGINE)

@@ -77,7 +77,7 @@ def test_letting_in_too_early_is_caught(tmp_path):
 
 
 def test_a_time_that_is_looked_at_once_only_is_caught(tmp_path):
-    faulty = mutated(MODULE, "due | is_due(item)", "due")
+    faulty = mutated(MODULE, "due_waiting.eq(is_due(item))", "due_waiting.eq(0)")
     assert_refuted(Admitted(faulty.Admission), depth=8, folder=tmp_path, engine=ENGINE)
 
 
