@@ -5,9 +5,9 @@ import pytest
 from keybeam_gateware.counters import SnapshotCounter
 
 
-@pytest.mark.parametrize("width", [5, 6])
-def test_copies_are_whole_at_every_carry_and_after_the_end(bench, width):
-    dut, rng = SnapshotCounter(width), random.Random(width)
+@pytest.mark.parametrize(("width", "parts"), [(2, 1), (5, 2), (6, 2), (6, 3), (8, 3)])
+def test_copies_are_whole_at_every_carry_and_after_the_end(bench, width, parts):
+    dut, rng = SnapshotCounter(width, part_bits=-(-width // parts)), random.Random(width)
 
     async def testbench(ctx):
         # A copy has all increments but those of its own cycle and the one before.
@@ -22,8 +22,9 @@ def test_copies_are_whole_at_every_carry_and_after_the_end(bench, width):
             if snapshot:
                 ctx.set(dut.snapshot, 0)
                 ctx.set(dut.increment, 0)
-                await ctx.tick()
-                total, late = total + late[0], [late[1], 0]
+                for _ in range(parts - 1):
+                    await ctx.tick()
+                    total, late = total + late[0], [late[1], 0]
                 assert ctx.get(dut.value) == expected % (1 << width)
 
     bench.run(dut, testbench)
