@@ -173,6 +173,8 @@ class Board:
     """Delay lines of each detector of a receiver, if nothing is said."""
     slot_rates: ClassVar[Mapping[Role, str]] = dict.fromkeys(Role, DEFAULT_SLOT_RATE)
     """Roles that the board can have, and the slot rate of each if nothing is said."""
+    seeds: ClassVar[Mapping[Role, int]] = {}
+    """Seed of placement to begin with, of roles for which it is not 1."""
     no_role: ClassVar[str] = ""
     """Why the board can have no role, or not both, if so."""
     timing_device: ClassVar[str]
@@ -188,6 +190,26 @@ class Board:
     def __init__(self, lanes: int | None = None, **options) -> None:
         self.transmitter_lanes = self.lane_choice.start if lanes is None else lanes
         super().__init__(toolchain=self.toolchain_name, **options)
+
+    @classmethod
+    def seeds_of(cls, role: Role, count: int, first: int | None = None) -> range:
+        """Give seeds to place a terminal with.
+
+        Parameters
+        ----------
+        role : Role
+            The terminal.
+        count : int
+            How many.
+        first : int, optional
+            The first one; the board's own choice if not given.
+
+        Returns
+        -------
+        range
+        """
+        begin = cls.seeds.get(role, 1) if first is None else first
+        return range(begin, begin + count)
 
     @property
     def roles(self) -> tuple[Role, ...]:

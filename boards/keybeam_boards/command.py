@@ -38,9 +38,8 @@ _ROLES = [role.name.lower() for role in Role]
 @click.option(
     "--seed",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Seed of placement; the same source and seed give the same bitstream.",
+    help="Seed of placement; the same source and seed give the same bitstream. The board's own "
+    "choice by default, mostly 1.",
 )
 @click.option(
     "--seeds",
@@ -73,7 +72,7 @@ def build(
     board: str,
     role: str,
     out: Path,
-    seed: int,
+    seed: int | None,
     seeds: int,
     slot_rate: str | None,
     options: tuple[str, ...],
@@ -109,7 +108,7 @@ def build(
                 board,
                 Role[name.upper()],
                 out,
-                seeds=range(seed, seed + seeds),
+                seeds=BOARDS[board].seeds_of(Role[name.upper()], seeds, seed),
                 progress=progress,
                 slot_rate=slot_rate,
                 options=chosen[name],

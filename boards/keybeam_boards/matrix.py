@@ -78,7 +78,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 def build_matrix(
     folder: Path,
     *,
-    seeds: Sequence[int],
+    seeds: int,
     progress: Progress,
     built: Callable[[], None],
     boards: Mapping[str, type[Board]] = BOARDS,
@@ -90,8 +90,8 @@ def build_matrix(
     ----------
     folder : Path
         Where the builds are.
-    seeds : sequence of int
-        Seeds of placement.
+    seeds : int
+        How many seeds each is placed with, from the board's own on.
     progress : callable
         Told of what begins and ends.
     built : callable
@@ -115,7 +115,9 @@ def build_matrix(
         failed = folder / f"{row.board}_{row.role}.failed.json"
         failed.unlink(missing_ok=True)
         try:
-            build(row.board, Role[row.role.upper()], folder, seeds=seeds, progress=progress)
+            role = Role[row.role.upper()]
+            tried = boards[row.board].seeds_of(role, seeds)
+            build(row.board, role, folder, seeds=tried, progress=progress)
         except KeybeamError as error:
             progress(f"{place}: {error}")
             content = {"git_revision": revision, "failure": str(error)}

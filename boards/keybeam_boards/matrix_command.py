@@ -90,7 +90,7 @@ def bitstreams(
 
             build_matrix(
                 folder,
-                seeds=range(1, seeds + 1),
+                seeds=seeds,
                 progress=progress,
                 built=write,
                 boards=chosen,

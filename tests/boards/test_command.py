@@ -52,6 +52,21 @@ def test_a_missed_clock_is_an_error_and_reported(monkeypatch):
     assert json.loads(done.stdout)["clocks"] == asdict(MISSED)["clocks"]
 
 
+def test_a_board_says_which_seed_to_begin_with(monkeypatch):
+    asked = {}
+
+    def build(board, role, out, *, seeds, **_):
+        asked[role] = list(seeds)
+        return replace(MISSED, timing_met=True, clocks={})
+
+    monkeypatch.setattr(command, "build_bitstream", build)
+    words = ["--board", "butterstick", "--role", "both", "--json"]
+    CliRunner().invoke(command.build, words, catch_exceptions=False)
+    assert asked == {Role.TRANSMITTER: [2], Role.RECEIVER: [1]}
+    CliRunner().invoke(command.build, [*words, "--seed", "7", "--seeds", "2"])
+    assert asked == {role: [7, 8] for role in Role}
+
+
 def test_both_roles_are_built_one_after_the_other(monkeypatch):
     built = []
 

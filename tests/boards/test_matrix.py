@@ -33,6 +33,7 @@ def builds(monkeypatch):
 
     def build(board, role, folder, *, seeds, progress):
         done.append((board, role.name.lower()))
+        assert list(seeds) == list(BOARDS[board].seeds_of(role, len(seeds)))
         if done[-1] == ("ulx3s", "receiver"):
             raise ToolError("no way | through (see /some/folder)")
         report = REPORT | {"board": board, "role": role.name.lower()}
