@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from keybeam.cli import command_line
 
-START_TIMEOUT_S = 600
+START_TIMEOUT_S = 1500
 
 
 def bring_up(folder, *words):
