@@ -39,6 +39,8 @@ _WINDOW_PS = 150_000.0
 """Time after the dead time in which afterpulses are looked for: three times what carriers usually
 stay trapped in silicon."""
 _FEWEST = 20
+_SURE = 0.999
+"""Confidence that a dead time is too long: good detectors of few clicks must not fail by chance."""
 
 
 def _dark(bench: Bench) -> tuple[list[int], float]:
@@ -203,8 +205,11 @@ def _judge(data: Data, plan: Plan) -> list[Check]:
 
 def _with_light(channel: Channel, found: Intervals, plan: Plan) -> list[Check]:
     name, clicks = f"detector {channel.name}", found.intervals_ps.size
-    # The next click after the dead time comes after 1/(n rate) in the mean of n intervals.
-    doubt = 1e12 / (found.rate_hz * clicks) if found.rate_hz and clicks else np.inf
+    # The first click after the dead time comes after 1/(n rate) in the mean of n intervals, and its
+    # time is exponentially distributed.
+    doubt = (
+        -np.log1p(-_SURE) * 1e12 / (found.rate_hz * clicks) if found.rate_hz and clicks else np.inf
+    )
     most = plan.most_dead_time_ps + doubt
     dead = check(
         f"{name}: dead time",
@@ -213,7 +218,8 @@ def _with_light(channel: Channel, found: Intervals, plan: Plan) -> list[Check]:
         f"{found.rate_hz / 1e3:,.0f} kHz"
         if clicks >= _FEWEST
         else f"{clicks} intervals between clicks with light",
-        f"{plan.least_dead_time_ps / 1e3:g} to {plan.most_dead_time_ps / 1e3:g} ns, of "
+        f"{plan.least_dead_time_ps / 1e3:g} ns or more and not shown to be above "
+        f"{plan.most_dead_time_ps / 1e3:g} ns (confidence {_SURE:.1%}), of "
         f"{_FEWEST} or more intervals",
         f"Without clicks: is detector {channel.name} on, biased, and does light reach it "
         "(`keybeam rx status` shows its rate)? Intervals that are too short are ringing or double "
