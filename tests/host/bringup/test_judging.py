@@ -196,6 +196,7 @@ def test_detectors():
     assert said("detectors", detectors(dead=2)) == {"detector D: dead time"}
     ringing = {f"detector {channel.name}: dead time" for channel in DETECTOR_CHANNELS}
     assert said("detectors", detectors(dead_ps=500.0)) == ringing
+    assert said("detectors", detectors(dead_ps=250_000.0)) == ringing
 
 
 def tagger(noise_ps=0.0, ppm=20.0):
