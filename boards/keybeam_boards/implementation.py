@@ -303,7 +303,7 @@ def _place_and_route(platform: Platform, name: str, seed: int, *, loops: bool, f
         "--quiet": None,
         # Judged by the report, which is wanted all the more when a clock is missed.
         "--timing-allow-fail": None,
-        # The slowest paths count for more than they do by themselves: a receiver gains some 3 %.
+        # The slowest paths count for more than they do by themselves.
         "--placer-heap-critexp": "5",
         "--placer-heap-timingweight": "20",
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from keybeam_boards.reports import CLOCK_NETS
 from keybeam_gateware.primitives.fixed_word import FIXED_BIT
-from keybeam_gateware.stream_buffer import APART
+from keybeam_gateware.synthesis import APART
 
 __all__ = ["blocks_apart", "fill_fixed_words", "free_collisions", "name_clocks", "plain_names"]
 

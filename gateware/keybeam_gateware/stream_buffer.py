@@ -6,10 +6,9 @@ from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["APART", "SlicedBuffer", "StreamBuffer"]
+from keybeam_gateware.synthesis import APART
 
-APART = "apart_"
-"""What the names of blocks begin with that have to be synthesised apart."""
+__all__ = ["SlicedBuffer", "StreamBuffer"]
 
 
 class StreamBuffer(wiring.Component):

