@@ -99,7 +99,7 @@ def build(
 
         def progress(line: str) -> None:
             status.update(line)
-            console.print(line, highlight=False)
+            console.print(line, highlight=False, soft_wrap=True)
 
         for name in names:
             if role == _BOTH:

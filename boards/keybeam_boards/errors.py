@@ -1,5 +1,7 @@
 """What can go wrong with a build, each with the line that a user reads."""
 
+from pathlib import Path
+
 from keybeam.errors import KeybeamError
 
 __all__ = ["BuildError", "FlashError", "OptionError", "RuleError", "TimingError", "ToolError"]
@@ -10,7 +12,20 @@ class BuildError(KeybeamError):
 
 
 class ToolError(BuildError):
-    """A program of the toolchain is missing or failed."""
+    """A program of the toolchain is missing or failed.
+
+    Parameters
+    ----------
+    reason : str
+        What went wrong.
+    folder : Path, optional
+        Where its files are. The message names it; `reason` does not.
+    """
+
+    def __init__(self, reason: str, folder: Path | None = None):
+        super().__init__(reason if folder is None else f"{reason} (see {folder})")
+        self.reason = reason
+        self.folder = folder
 
 
 class OptionError(BuildError):

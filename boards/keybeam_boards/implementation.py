@@ -213,13 +213,14 @@ def _best_placement(
         except ToolError as error:
             if len(seeds) == 1:
                 raise
-            failures.append(SeedResult(seed, False, 0, 0, str(error)))
+            failures.append(SeedResult(seed, False, 0, 0, error.reason))
             progress(f"seed {seed}: {error}")
             continue
         placements.append(placement)
         progress(f"seed {seed}: {placement.result.outcome}")
     if not placements:
-        raise ToolError(f"no seed could be placed and routed; {failures[0].failure}")
+        reason = f"no seed could be placed and routed; {failures[0].failure}"
+        raise ToolError(reason, design.folder)
     # Of equals the first: the sort keeps their order.
     placements.sort(key=lambda one: (one.result.violations, -one.result.worst_ratio))
     return placements[0], [one.result for one in placements] + failures

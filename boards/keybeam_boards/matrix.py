@@ -6,7 +6,6 @@ whatever has been built.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from keybeam.errors import KeybeamError
 from keybeam.protocol.identity import Role
 from keybeam_boards.bitstream import build
 from keybeam_boards.board import Board
+from keybeam_boards.errors import ToolError
 from keybeam_boards.platforms import BOARDS
 from keybeam_boards.toolchain import Progress
 
@@ -120,7 +120,9 @@ def build_matrix(
             build(row.board, role, folder, seeds=tried, progress=progress)
         except KeybeamError as error:
             progress(f"{place}: {error}")
-            content = {"git_revision": revision, "failure": str(error)}
+            # Where its files are is of use only to who built it.
+            reason = error.reason if isinstance(error, ToolError) else str(error)
+            content = {"git_revision": revision, "failure": reason}
             failed.write_text(json.dumps(content, indent=1) + "\n")
         built()
 
@@ -184,9 +186,7 @@ def _cells(row: Row) -> list[str]:
     head, report = [row.board, row.role], row.report
     blank = ["–"] * len(_CELLS)
     if report is None:
-        # Where its files are is of use only to who built it.
-        why = None if row.failure is None else re.sub(r" \(see [^)]*\)$", "", row.failure)
-        result = "not built" if why is None else f"failed: {why}"
+        result = "not built" if row.failure is None else f"failed: {row.failure}"
         return [
             *head,
             BOARDS[row.board].slot_rates[Role[row.role.upper()]],

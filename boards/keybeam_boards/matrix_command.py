@@ -86,7 +86,7 @@ def bitstreams(
 
             def progress(line: str) -> None:
                 status.update(line)
-                console.print(line, highlight=False)
+                console.print(line, highlight=False, soft_wrap=True)
 
             build_matrix(
                 folder,

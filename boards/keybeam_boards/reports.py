@@ -28,6 +28,8 @@ CLOCK_NETS = {
     # Last, since a core may call any clock just that.
     "sync": re.compile(r"(.*\.)?clk"),
 }
+# What nextpnr calls the end of a path that is at no register.
+_UNCLOCKED = "<async>"
 _PAD = re.compile(r"^Info: pin '(?P<cell>[^']+)' constrained to Bel 'X(\d+)/Y(\d+)/PIO([A-D])'")
 
 
@@ -62,6 +64,11 @@ class WorstPath:
     """Cells passed between the first and the last."""
     steps: tuple[str, ...]
     """Net at each hop, from the first register to the last."""
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Where the path begins, and where it ends."""
+        return self.source, self.destination
 
 
 def _domain(net: str) -> str | None:
@@ -118,7 +125,8 @@ def worst_paths(report: Mapping[str, Any]) -> list[WorstPath]:
     Returns
     -------
     list of WorstPath
-        The slowest first.
+        Those from clock to clock first, which a clock's period bounds, then those that begin or
+        end at none; the slowest of each first.
     """
     paths = []
     for entry in report["critical_paths"]:
@@ -134,7 +142,7 @@ def worst_paths(report: Mapping[str, Any]) -> list[WorstPath]:
                 steps=tuple(hop["net"] for hop in hops if hop["type"] == "routing"),
             )
         )
-    return sorted(paths, key=lambda path: path.delay_ns, reverse=True)
+    return sorted(paths, key=lambda path: (_UNCLOCKED in path.ends, -path.delay_ns))
 
 
 def _edge(text: str) -> str:

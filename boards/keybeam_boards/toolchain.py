@@ -91,7 +91,7 @@ def run_step(step: Step, folder: Path, progress: Progress) -> None:
     )
     if done.returncode:
         raise ToolError(
-            f"{step.title} failed with status {done.returncode}: {_complaint(done.stdout)} "
-            f"(see {folder})"
+            f"{step.title} failed with status {done.returncode}: {_complaint(done.stdout)}",
+            folder,
         )
     progress(f"{step.title}: {time.monotonic() - begun:.0f} s")

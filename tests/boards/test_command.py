@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -133,10 +135,11 @@ def placed(monkeypatch):
         return implementation._Placement(seed, clocks, violations, [], [], {})
 
     monkeypatch.setattr(implementation, "_place", place)
+    design = SimpleNamespace(folder=Path("work"))
 
     def best(*seeds):
         said = []
-        return *implementation._best_placement(None, seeds, said.append), said
+        return *implementation._best_placement(design, seeds, said.append), said
 
     return best
 
@@ -167,5 +170,5 @@ def test_a_seed_that_cannot_be_routed_costs_no_other(placed):
 
 def test_no_seed_at_all_is_an_error(placed, monkeypatch):
     monkeypatch.setitem(PLACED, 1, None)
-    with pytest.raises(ToolError, match="no seed could be placed and routed; no way through"):
+    with pytest.raises(ToolError, match=r"no seed could be placed .*; no way through \(see work\)"):
         placed(1, 5)

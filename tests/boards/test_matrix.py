@@ -36,7 +36,7 @@ def builds(monkeypatch):
         own = 2 if done[-1] == ("butterstick", "transmitter") else 1
         assert seeds[0] == own
         if done[-1] == ("ulx3s", "receiver"):
-            raise ToolError("no way | through (see /some/folder)")
+            raise ToolError("no way | through", folder)
         report = REPORT | {"board": board, "role": role.name.lower()}
         (folder / f"{board}_{role.name.lower()}.json").write_text(json.dumps(report))
 
@@ -53,8 +53,9 @@ def run(*words):
 
 def test_all_are_built_and_a_failure_is_a_row(builds, tmp_path):
     table = tmp_path / "docs" / "bitstreams.md"
-    run("--out", str(tmp_path / "out"), "--write-docs", str(table))
+    done = run("--out", str(tmp_path / "out"), "--write-docs", str(table))
     assert len(builds) == ROWS
+    assert f"no way | through (see {tmp_path / 'out'})" in done.stderr
     rows = [line for line in table.read_text().splitlines() if line.startswith("| ")][1:]
     assert len(rows) == ROWS
     (failed,) = (row for row in rows if "failed" in row)

@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 
 from keybeam_boards.errors import ToolError
-from keybeam_boards.reports import clocks
+from keybeam_boards.reports import clocks, worst_paths
 
 REQUIRED = {"sync": Fraction(156_250_000), "reference": Fraction(30_000_000)}
 
@@ -33,3 +33,36 @@ def test_a_clock_that_is_not_reported_or_not_aimed_at_is_an_error():
     low = {"achieved": 181.5, "constraint": 12.0}
     with pytest.raises(ToolError, match=r"sync to 12\.00 MHz instead of 156\.25"):
         clocks(report(clk=low, reference=low), REQUIRED)
+
+
+def path(source, destination, *delays):
+    kinds = ["clk-to-q", *["routing", "logic"] * len(delays)]
+    hops = [
+        {"type": kind, "delay": delay, "net": f"net{number}"}
+        for number, (kind, delay) in enumerate(zip(kinds, delays, strict=False))
+    ]
+    return {"from": source, "to": destination, "path": hops}
+
+
+def test_paths_between_clocks_come_before_those_of_signals_without_a_clock():
+    clock = "posedge $glbnet$clocks.clk"
+    found = worst_paths(
+        {
+            "critical_paths": [
+                path(clock, "<async>", 0.5, 8.0),
+                path("<async>", clock, 0.5, 30.0),
+                path(clock, clock, 0.5, 1.0, 0.25),
+                path(clock, "posedge eclk_clk", 0.5, 2.0, 0.25),
+            ]
+        }
+    )
+    assert [one.ends for one in found] == [
+        ("posedge sync", "posedge eclk"),
+        ("posedge sync", "posedge sync"),
+        ("<async>", "posedge sync"),
+        ("posedge sync", "<async>"),
+    ]
+    assert found[0].delay_ns == 2.75
+    assert found[0].logic_ns == 0.75
+    assert found[0].levels == 1
+    assert found[0].steps == ("net1",)
