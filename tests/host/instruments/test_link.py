@@ -83,10 +83,10 @@ class Peer(threading.Thread):
     def run(self):
         with self._server, self._server.accept()[0] as connection:
             connection.recv(100)
-            for position in range(len(self._answer)):
-                connection.sendall(self._answer[position : position + 1])
+            # The other end may close at any time, be it with some of this unread or unsent.
             with contextlib.suppress(ConnectionError):
-                # Until the other end closes, be it with some of this unread.
+                for position in range(len(self._answer)):
+                    connection.sendall(self._answer[position : position + 1])
                 connection.recv(100)
 
 
