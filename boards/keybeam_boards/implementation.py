@@ -15,6 +15,7 @@ from typing import Any
 
 from amaranth.build import Platform
 
+from keybeam.whole_files import write_whole
 from keybeam_boards.build_report import BuildReport, SeedResult
 from keybeam_boards.crossings import Crossing, crossing_violations, prepared_crossings
 from keybeam_boards.delay_lines import (
@@ -24,7 +25,6 @@ from keybeam_boards.delay_lines import (
     substitute_delay_cells,
 )
 from keybeam_boards.errors import ToolError
-from keybeam_boards.files import publish
 from keybeam_boards.netlist import (
     blocks_apart,
     fill_fixed_words,
@@ -153,8 +153,8 @@ def implement(
         lab_only=best.lab_only,
         notes=notes,
     )
-    publish(out / f"{name}.json", json.dumps(report.as_dict(), indent=2) + "\n")
-    publish(out / f"{name}.txt", report.text())
+    write_whole(out / f"{name}.json", json.dumps(report.as_dict(), indent=2) + "\n")
+    write_whole(out / f"{name}.txt", report.text())
     return report
 
 

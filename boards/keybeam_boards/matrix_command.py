@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from keybeam.protocol.identity import Role
-from keybeam_boards.files import publish
+from keybeam.whole_files import write_whole
 from keybeam_boards.matrix import build_matrix, kept_lines, matrix_rows, matrix_table
 from keybeam_boards.platforms import BOARDS
 
@@ -77,7 +77,8 @@ def bitstreams(
     def write() -> None:
         if document is not None:
             kept = kept_lines(document.read_text("utf-8")) if document.is_file() else {}
-            publish(document, matrix_table(list(matrix_rows(folder)), kept))
+            document.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(document, matrix_table(list(matrix_rows(folder)), kept))
 
     write()
     if not table_only:

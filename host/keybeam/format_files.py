@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from keybeam.errors import KeybeamError
+from keybeam.whole_files import write_json
 
 __all__ = ["load_file", "save_file"]
 
@@ -28,9 +29,7 @@ def save_file(path: Path, content: object) -> None:
     content : object
         Anything that msgspec encodes.
     """
-    scratch = path.with_name(path.name + ".part")
-    scratch.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
-    scratch.replace(path)
+    write_json(path, content)
 
 
 def load_file(

@@ -26,6 +26,7 @@ from keybeam.options import as_json
 from keybeam.output import print_json
 from keybeam.protocol.identity import Role
 from keybeam.tags.recording import software_name
+from keybeam.whole_files import write_json, write_whole
 
 __all__ = ["bringup"]
 
@@ -207,8 +208,8 @@ def _ask(what: str) -> None:
 def _write(head: RecordingHead, measured: dict[str, Data | str], out: Path) -> BringUpResult:
     result, sections, plots = judge(head, measured)
     out.mkdir(parents=True, exist_ok=True)
-    (out / _PAGE).write_text(render_page(result, sections, plots), "utf-8")
-    (out / _RESULT).write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
+    write_whole(out / _PAGE, render_page(result, sections, plots))
+    write_json(out / _RESULT, result)
     return result
 
 

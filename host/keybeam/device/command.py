@@ -10,6 +10,7 @@ from keybeam.device.errors import RegisterMapError
 from keybeam.device.register_map import RegisterMap, load_register_map
 from keybeam.device.register_table import register_document, register_listing
 from keybeam.protocol.identity import Role
+from keybeam.whole_files import write_whole
 
 __all__ = ["registers"]
 
@@ -57,7 +58,7 @@ def registers(role: str, port: str | None, as_json: bool, document: Path | None)
     """
     if document is not None:
         maps = [load_register_map(each) for each in Role]
-        document.write_text(register_document(maps))
+        write_whole(document, register_document(maps))
         click.echo(f"wrote {document}", err=True)
         return
     values: dict[str, int] = {}

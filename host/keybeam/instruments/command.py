@@ -14,6 +14,7 @@ from keybeam.instruments.station_file import read_station
 from keybeam.options import as_json
 from keybeam.output import Value, print_json, print_rows
 from keybeam.receiver.progress import shown_progress
+from keybeam.whole_files import write_whole
 
 __all__ = ["instruments", "station_argument"]
 
@@ -130,7 +131,7 @@ def models(write_docs: Path | None, as_json: bool) -> None:
         keybeam instruments models
     """
     if write_docs is not None:
-        write_docs.write_text(replace_tables(write_docs.read_text("utf-8")), "utf-8")
+        write_whole(write_docs, replace_tables(write_docs.read_text("utf-8")))
     rows: list[dict[str, Value]] = [
         {"model": name, "kind": driver.kind.value, "device": driver.device, "manual": driver.manual}
         for name, driver in MODELS.items()

@@ -2,19 +2,17 @@
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from keybeam.drawing import BLUE, ORANGE, svg_figure
 from keybeam.key_length.hidden import Target
 from keybeam.key_length.optimiser import Optimum
 from keybeam.key_length.trial import TrialResult
 
 __all__ = ["plot_optima", "plot_trial"]
 
-# Okabe and Ito's palette, which most colour-blind readers can tell apart.
-_COLOURS = ("#0072B2", "#D55E00")
+_COLOURS = (BLUE, ORANGE)
 
 
 def plot_trial(results: list[TrialResult], path: Path) -> None:
@@ -27,14 +25,12 @@ def plot_trial(results: list[TrialResult], path: Path) -> None:
     path : Path
         File to write.
     """
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "trial", "font.size": 10}):
-        figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+    with svg_figure(path, "trial", (9.6, 4.2)) as figure:
         panels: list[Axes] = list(figure.subplots(1, len(Target), sharey=True))
         for axes, target in zip(panels, Target, strict=True):
             _panel(axes, [r for r in results if r.bound == target.value])
             axes.set_title(target.value, fontsize=10)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-        figure.savefig(path, format="svg", metadata={"Date": None})
 
 
 def _panel(axes: Axes, results: list[TrialResult]) -> None:
@@ -65,8 +61,7 @@ def plot_optima(losses: list[float], optima: list[Optimum], path: Path) -> None:
     order = np.argsort(losses)
     x = np.asarray(losses)[order]
     best = [optima[i] for i in order]
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "optima", "font.size": 10}):
-        figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+    with svg_figure(path, "optima", (9.6, 3.8)) as figure:
         keys, source = figure.subplots(1, 2)
         for values, colour, label in (
             ([o.key_bits for o in best], _COLOURS[0], "best source"),
@@ -85,4 +80,3 @@ def plot_optima(losses: list[float], optima: list[Optimum], path: Path) -> None:
             source.plot(x, values, style, color=colour, label=label)
         source.set(xlabel="loss / dB", ylabel="photons, probability", ylim=(0, 1))
         source.legend(ncols=2, fontsize=8)
-        figure.savefig(path, format="svg", metadata={"Date": None})

@@ -17,8 +17,9 @@ from keybeam.pipeline.stages import random_source
 from keybeam.session.blocks import BlockPlan
 from keybeam.session.statistics import BlockStatistics
 from keybeam.sifting import CheckCounts, unpack_bits
+from keybeam.whole_files import part_of
 
-__all__ = ["amplify_blocks", "part_of"]
+__all__ = ["amplify_blocks"]
 
 
 def amplify_blocks(
@@ -54,11 +55,6 @@ def amplify_blocks(
         file.place()
     finally:
         file.close()
-
-
-def part_of(path: Path) -> Path:
-    """Name of a file of key until it is done."""
-    return path.with_name(path.name + ".part")
 
 
 class _KeyFile:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 
+from keybeam.drawing import svg_figure
 from keybeam.pipeline.run import PipelineResult
 
 __all__ = ["plot_stages"]
@@ -28,8 +27,7 @@ def plot_stages(result: PipelineResult, path: Path) -> None:
     path : Path
         File to write.
     """
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "stages", "font.size": 10}):
-        figure = Figure(figsize=(8, 1.2 + 0.4 * len(result.stages)), layout="constrained")
+    with svg_figure(path, "stages", (8, 1.2 + 0.4 * len(result.stages))) as figure:
         axes = figure.subplots()
         places = np.arange(len(result.stages))
         left = np.zeros(len(result.stages))
@@ -41,4 +39,3 @@ def plot_stages(result: PipelineResult, path: Path) -> None:
         axes.invert_yaxis()
         axes.set(xlabel="s", xlim=(0, None))
         figure.legend(loc="outside lower center", ncols=len(_PARTS))
-        figure.savefig(path, format="svg", metadata={"Date": None})

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 
 import msgspec
 
-from keybeam.pipeline.amplify import amplify_blocks, part_of
+from keybeam.pipeline.amplify import amplify_blocks
 from keybeam.pipeline.items import BlockMade, header_of
 from keybeam.pipeline.meter import Meter, StageStatistics
 from keybeam.pipeline.processes import Event, run_processes
@@ -14,6 +14,7 @@ from keybeam.pipeline.stages import find_clicks, reconcile_packets, sift_clicks
 from keybeam.pipeline.symbols import SymbolRecord
 from keybeam.session.statistics import BlockStatistics, PacketStatistics
 from keybeam.tags import Capture
+from keybeam.whole_files import part_of
 
 __all__ = ["PipelineResult", "Progress", "process_pass"]
 

@@ -32,6 +32,7 @@ from keybeam.protocol.link import LookupStatus
 from keybeam.protocol.numbers import FRAME_SLOTS
 from keybeam.protocol.symbols import Basis
 from keybeam.sifting import JoinedSifter
+from keybeam.whole_files import part_of
 
 __all__ = ["SymbolRecord", "SymbolRecordWriter"]
 
@@ -60,7 +61,7 @@ class SymbolRecordWriter:
                 f"a record of symbols has frames from 0 on, not {frames} from {first_frame} on"
             )
         self._path = Path(path)
-        self._part = self._path.with_name(self._path.name + ".part")
+        self._part = part_of(self._path)
         self._first, self._frames = first_frame, frames
         self._count = 0
 

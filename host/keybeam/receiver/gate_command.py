@@ -33,6 +33,7 @@ from keybeam.receiver.histogram import (
 from keybeam.receiver.progress import shown_progress
 from keybeam.receiver.recovery import recover_clock
 from keybeam.tags.plots import Plot, Series, html_page, text_plot
+from keybeam.whole_files import write_whole
 
 __all__ = ["gate", "histogram", "slot_clock"]
 
@@ -234,7 +235,7 @@ def histogram(
         for name, counts in found.items()
     }
     if html is not None:
-        html.write_text(html_page(plot, facts), "utf-8")
+        write_whole(html, html_page(plot, facts))
     if as_json:
         print_json(
             {

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 
+from keybeam.drawing import svg_figure
 from keybeam.receiver.calibration_file import Calibration
 from keybeam.tagger import linearity
 
@@ -24,9 +23,8 @@ def write_linearity_plot(calibration: Calibration, path: Path) -> None:
     path : Path
         An SVG file; written whole.
     """
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "linearity", "font.size": 9}):
-        count = len(calibration.channels)
-        figure = Figure(figsize=(8.4, 2.2 * count), layout="constrained")
+    count = len(calibration.channels)
+    with svg_figure(path, "linearity", (8.4, 2.2 * count), font_size=9) as figure:
         rows = figure.subplots(count, 2, squeeze=False)
         for (name, counts), (density, cumulative) in zip(
             calibration.channels.items(), rows, strict=True
@@ -40,6 +38,3 @@ def write_linearity_plot(calibration: Calibration, path: Path) -> None:
             density.set(title=f"channel {name}", xlabel="code", ylabel="DNL (LSB)")
             density.legend(frameon=False, fontsize="small")
             cumulative.set(xlabel="code", ylabel="INL (LSB)")
-        scratch = path.with_name(path.name + ".part")
-        figure.savefig(scratch, format="svg", metadata={"Date": None})
-    scratch.replace(path)

@@ -9,26 +9,19 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from keybeam.drawing import BLUE, GREEN, GREY, ORANGE, svg_figure
 from keybeam.report.result import PassResult
 
 __all__ = [
-    "BLUE",
-    "GREEN",
-    "GREY",
-    "ORANGE",
     "Plot",
     "both_sizes",
     "count_rate_plot",
     "key_plot",
 ]
 
-# Okabe and Ito's palette, which most colour-blind readers can tell apart.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 _WIDE, _NARROW = (9.6, 3.7), (4.3, 3.9)
 
 
@@ -41,11 +34,9 @@ class Plot(NamedTuple):
 
 def _svg(draw: Callable[[Axes], None], size: tuple[float, float], salt: str) -> str:
     """Draw into a figure of `size` inches and give its SVG element, scalable and repeatable."""
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 10}):
-        figure = Figure(figsize=size, layout="constrained")
+    text = io.StringIO()
+    with svg_figure(text, salt, size) as figure:
         draw(figure.subplots())
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     element = text.getvalue()[text.getvalue().index("<svg") :]
     head, rest = element.split(">", 1)
     return re.sub(r' (?:width|height)="[^"]*"', "", head) + ">" + rest

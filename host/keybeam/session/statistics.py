@@ -6,10 +6,11 @@ the pass are pulse index × 1.6 ns, so they count from the first pulse of frame 
 on the satellite's clock. Nothing here says anything about a key but its hash.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
+
+from keybeam.whole_files import write_json
 
 __all__ = [
     "BlockStatistics",
@@ -272,10 +273,4 @@ def write_statistics(path: Path, statistics: GroundStatistics | SatelliteStatist
     OSError
         If it cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(statistics), indent=2) + b"\n")
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    write_json(path, statistics)

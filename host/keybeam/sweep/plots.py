@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
+from keybeam.drawing import svg_figure
 from keybeam.sweep.errors import SweepError
 from keybeam.sweep.points import Outcome, scalars
 
@@ -42,8 +40,7 @@ def plot_sweep(found: list[Outcome], x: str, y: str, path: Path) -> None:
             lines.setdefault(", ".join(others), []).append((place, float(value)))
     if not lines:
         raise SweepError(f"no point of the sweep gave a number {y!r} to plot")
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "sweep", "font.size": 10}):
-        figure = Figure(figsize=(7, 4.5), layout="constrained")
+    with svg_figure(path, "sweep", (7, 4.5)) as figure:
         axes = figure.subplots()
         for label, places in lines.items():
             axes.plot(*zip(*sorted(places), strict=True), marker="o", ms=4, label=label or None)
@@ -51,4 +48,3 @@ def plot_sweep(found: list[Outcome], x: str, y: str, path: Path) -> None:
         axes.grid(alpha=0.3)
         if len(lines) > 1:
             axes.legend()
-        figure.savefig(path, format="svg", metadata={"Date": None})

@@ -16,6 +16,7 @@ from rich.table import Table
 from keybeam.options import FiniteFloat
 from keybeam.protocol.numbers import FABRIC_PERIOD_PS
 from keybeam.protocol.tagger import DELAY_LINE_SLICES
+from keybeam.whole_files import write_whole
 
 from .line_model import LINE_TIMINGS, Noise
 from .plots import write_plot
@@ -147,9 +148,7 @@ def simulate_command(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_plot(results, out / "tagger.svg")
-        scratch = out / "tagger.json.part"
-        scratch.write_text(text + "\n")
-        scratch.replace(out / "tagger.json")
+        write_whole(out / "tagger.json", text + "\n")
     if as_json:
         click.echo(text)
     else:

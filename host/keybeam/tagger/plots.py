@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
+
+from keybeam.drawing import BLUE, svg_figure
 
 from .simulation import SimulatedTagger
 
@@ -24,14 +24,11 @@ def write_plot(results: Sequence[SimulatedTagger], path: Path) -> None:
     path : Path
         An SVG file; written whole.
     """
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "tagger", "font.size": 9}):
-        figure = Figure(figsize=(4.2 * len(results), 7.5), layout="constrained")
+    size = (4.2 * len(results), 7.5)
+    with svg_figure(path, "tagger", size, font_size=9) as figure:
         axes = figure.subplots(3, len(results), squeeze=False)
         for column, result in enumerate(results):
             _draw(axes[:, column], result)
-        scratch = path.with_name(path.name + ".part")
-        figure.savefig(scratch, format="svg", metadata={"Date": None})
-    scratch.replace(path)
 
 
 def _draw(axes: np.ndarray[tuple[int], np.dtype[np.object_]], result: SimulatedTagger) -> None:
@@ -39,11 +36,11 @@ def _draw(axes: np.ndarray[tuple[int], np.dtype[np.object_]], result: SimulatedT
     density, cumulative, errors = axes
     density.set_title(f"speed grade {result.grade}, {lines}")
     codes = np.flatnonzero(result.table.counts)[0] + np.arange(len(result.linearity.dnl_lsb))
-    density.vlines(codes, 0, result.linearity.dnl_lsb, linewidth=0.6, color="#0072B2")
+    density.vlines(codes, 0, result.linearity.dnl_lsb, linewidth=0.6, color=BLUE)
     density.set(xlabel="code", ylabel="DNL (LSB)")
-    cumulative.plot(codes, result.linearity.inl_lsb, linewidth=0.9, color="#0072B2")
+    cumulative.plot(codes, result.linearity.inl_lsb, linewidth=0.9, color=BLUE)
     cumulative.set(xlabel="code", ylabel="INL before calibration (LSB)")
     edges = np.arange(-_ERROR_RANGE_PS, _ERROR_RANGE_PS + 1, _ERROR_STEP_PS)
-    errors.hist(result.errors_ps, edges, color="#0072B2")
+    errors.hist(result.errors_ps, edges, color=BLUE)
     errors.set(xlabel="error of a single time (ps)", ylabel="shots")
     errors.set_title(f"RMS {result.rms_ps:.1f} ps", fontsize="medium")

@@ -44,6 +44,7 @@ from keybeam.tags.errors import (
 )
 from keybeam.tags.sums import fletcher32
 from keybeam.timing import DecodedChunk, RecordDecoder
+from keybeam.whole_files import part_of
 
 __all__ = [
     "Capture",
@@ -177,7 +178,7 @@ class CaptureWriter:
     ) -> None:
         self.path = Path(path)
         self.count = 0
-        self._part = self.path.with_name(self.path.name + ".part")
+        self._part = part_of(self.path)
         self._metadata = msgspec.json.encode(metadata or CaptureMetadata()).decode()
         self._compression = compression
         self._pending: list[NDArray[np.uint64]] = []

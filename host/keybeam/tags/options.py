@@ -8,6 +8,7 @@ from rich.console import Console
 from keybeam.options import NewFile
 from keybeam.protocol.records import CHANNEL_BITS, Channel
 from keybeam.tags.plots import Plot, html_page, text_plot
+from keybeam.whole_files import write_whole
 
 __all__ = ["CAPTURE_FILE", "channel_number", "html_option", "show", "write_page"]
 
@@ -40,4 +41,4 @@ def show(plot: Plot, facts: dict[str, str], html: Path | None) -> None:
 def write_page(plot: Plot, facts: dict[str, str], html: Path | None) -> None:
     """Write the page with a plot and its facts, if it is wanted."""
     if html is not None:
-        html.write_text(html_page(plot, facts), "utf-8")
+        write_whole(html, html_page(plot, facts))

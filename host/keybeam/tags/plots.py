@@ -4,12 +4,11 @@ import io
 from dataclasses import dataclass
 
 import jinja2
-import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from keybeam.drawing import svg_figure
 from keybeam.errors import KeybeamError
 
 __all__ = ["Plot", "Series", "html_page", "text_plot"]
@@ -138,8 +137,8 @@ def html_page(plot: Plot, facts: dict[str, str]) -> str:
 
 
 def _svg(plot: Plot) -> str:
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": plot.title, "font.size": 10}):
-        figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+    text = io.StringIO()
+    with svg_figure(text, plot.title, (9.6, 4.2)) as figure:
         axes = figure.subplots()
         for series, colour in zip(plot.series, _COLOURS * 8, strict=False):
             style = "steps-mid" if plot.steps else "default"
@@ -160,6 +159,4 @@ def _svg(plot: Plot) -> str:
         axes.set_ylim(1.05 * bottom, 1.05 * top)
         axes.margins(x=0)
         axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     return text.getvalue()[text.getvalue().index("<svg") :]

@@ -27,6 +27,7 @@ from keybeam.tags.capture import Capture, CaptureMetadata, CaptureWriter, decode
 from keybeam.tags.errors import AnalysisError, CaptureCorruptError, CaptureFormatError
 from keybeam.tags.recording import software_name
 from keybeam.timing import DecodedChunk, Gap
+from keybeam.whole_files import whole_file
 
 __all__ = ["export_ptu", "import_ptu"]
 
@@ -71,14 +72,8 @@ def export_ptu(source: Path, target: Path) -> int:
     OSError
         If the file cannot be written.
     """
-    part = target.with_name(target.name + ".part")
-    try:
-        with Capture(source) as capture, part.open("wb") as file:
-            count = _write_events(file, capture)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    return count
+    with whole_file(target) as part, Capture(source) as capture, part.open("wb") as file:
+        return _write_events(file, capture)
 
 
 def _write_events(file: BinaryIO, capture: Capture) -> int:

@@ -10,11 +10,12 @@ from keybeam.bringup.checks import Check, Data, check
 from keybeam.bringup.edges import clock_ratio
 from keybeam.bringup.plan import Plan
 from keybeam.bringup.steps.step import Step
+from keybeam.drawing import BLUE
 from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, FRAME_DURATION_PS
 from keybeam.protocol.records import COARSE_BITS, FINE_PS, Channel
 from keybeam.receiver.registers import read_cycle
 from keybeam.receiver.status import SYNC_STATES
-from keybeam.report.plots import BLUE, Plot, both_sizes
+from keybeam.report.plots import Plot, both_sizes
 
 __all__ = ["CLOCKS"]
 

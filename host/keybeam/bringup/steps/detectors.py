@@ -20,12 +20,13 @@ from keybeam.bringup.checks import (
 )
 from keybeam.bringup.plan import Plan
 from keybeam.bringup.steps.step import Step
+from keybeam.drawing import BLUE, GREEN, GREY, ORANGE
 from keybeam.protocol.modes import PatternMode
 from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, FRAME_CYCLES, FRAME_RATE_HZ
 from keybeam.protocol.records import COARSE_BITS, DETECTOR_CHANNELS, FINE_PS, Channel
 from keybeam.protocol.symbols import Intensity, Polarisation
 from keybeam.receiver.registers import channel_register, take_snapshot
-from keybeam.report.plots import BLUE, GREEN, GREY, ORANGE, Plot, both_sizes
+from keybeam.report.plots import Plot, both_sizes
 from keybeam.transmitter import clear_flags, set_mode
 
 __all__ = ["DETECTORS", "Intervals", "afterpulse_bounds", "intervals_of"]

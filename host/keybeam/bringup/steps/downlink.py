@@ -10,9 +10,10 @@ from keybeam.bringup.checks import CONFIDENCE, Check, Data, check, number, propo
 from keybeam.bringup.plan import Plan
 from keybeam.bringup.steps.step import Step
 from keybeam.device import MessageLoss
+from keybeam.drawing import BLUE, GREY, ORANGE
 from keybeam.protocol.downlink import FRAME_BYTES, SYNC_BYTES
 from keybeam.receiver.registers import take_snapshot
-from keybeam.report.plots import BLUE, GREY, ORANGE, Plot, both_sizes
+from keybeam.report.plots import Plot, both_sizes
 
 __all__ = ["DOWNLINK"]
 

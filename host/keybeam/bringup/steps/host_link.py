@@ -10,10 +10,11 @@ from keybeam.bringup.checks import Check, Data, check, number
 from keybeam.bringup.plan import Plan
 from keybeam.bringup.steps.step import Step
 from keybeam.device import Board
+from keybeam.drawing import BLUE, ORANGE
 from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, FINE_BITS, FRAME_RATE_HZ
 from keybeam.protocol.records import COARSE_BITS, Channel
 from keybeam.receiver.registers import take_snapshot
-from keybeam.report.plots import BLUE, ORANGE, Plot, both_sizes
+from keybeam.report.plots import Plot, both_sizes
 
 __all__ = ["HOST_LINK"]
 

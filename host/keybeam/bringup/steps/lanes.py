@@ -21,12 +21,13 @@ from keybeam.bringup.edges import (
 )
 from keybeam.bringup.plan import Plan
 from keybeam.bringup.steps.step import Step
+from keybeam.drawing import BLUE, ORANGE
 from keybeam.protocol.lanes import FINE_DELAY_STEP_PS, LANES, sagnac_lane_table
 from keybeam.protocol.modes import PatternMode
 from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, PULSE_RATE_HZ, SLOT_PS
 from keybeam.protocol.records import Channel
 from keybeam.receiver.registers import write_whole
-from keybeam.report.plots import BLUE, ORANGE, Plot, both_sizes
+from keybeam.report.plots import Plot, both_sizes
 from keybeam.transmitter import clear_flags, load_lane_table, set_mode, start
 
 __all__ = ["LANE_DELAYS"]

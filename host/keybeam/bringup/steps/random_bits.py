@@ -12,11 +12,12 @@ from keybeam.bringup.checks import Check, Data, check, number
 from keybeam.bringup.plan import Plan
 from keybeam.bringup.steps.step import Step
 from keybeam.device import Transmitter
+from keybeam.drawing import BLUE, GREY, ORANGE
 from keybeam.protocol.modes import PatternMode, RandomOrigin
 from keybeam.protocol.numbers import FRAME_SLOTS
 from keybeam.protocol.symbols import Intensity, intensity_of
 from keybeam.randomness import markov_entropy, most_common_value_entropy
-from keybeam.report.plots import BLUE, GREY, ORANGE, Plot, both_sizes
+from keybeam.report.plots import Plot, both_sizes
 from keybeam.transmitter import clear_flags, set_origin
 
 __all__ = ["RANDOM_BITS", "SAMPLES"]

@@ -10,6 +10,7 @@ from keybeam.bringup.checks import Check, Data, check
 from keybeam.bringup.edges import clock_ratio, line_residuals, sampled_limit_ps
 from keybeam.bringup.plan import Plan
 from keybeam.bringup.steps.step import Step
+from keybeam.drawing import BLUE, GREY, ORANGE
 from keybeam.protocol.numbers import FABRIC_CLOCK_HZ, FINE_STEPS, SLOT_PS, SLOTS_PER_CYCLE
 from keybeam.protocol.records import FINE_PS, SAMPLED_FINE_STEP, TAGGED_CHANNELS, Channel
 from keybeam.receiver.calibration import (
@@ -19,7 +20,7 @@ from keybeam.receiver.calibration import (
     ring_pulses,
 )
 from keybeam.receiver.calibration_file import Calibration, ChannelCounts
-from keybeam.report.plots import BLUE, GREY, ORANGE, Plot, both_sizes
+from keybeam.report.plots import Plot, both_sizes
 from keybeam.tagger import calibrate, linearity
 from keybeam.tagger.linearity import Linearity
 

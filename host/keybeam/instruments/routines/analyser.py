@@ -1,8 +1,8 @@
 """The analyser behind the wave plates, and what sends the four polarisations to it."""
 
+from keybeam.drawing import BLUE, GREEN, GREY, ORANGE
 from keybeam.instruments.kinds import PowerMeter, RotationMount, WaveformGenerator
 from keybeam.instruments.roles import PLATES
-from keybeam.instruments.routines.outcome import BLUE, GREEN, GREY, ORANGE
 from keybeam.instruments.routines.rig import SOURCE, Rig
 from keybeam.instruments.stokes import STATES
 

@@ -9,11 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from keybeam.drawing import BLUE, GREY
 from keybeam.instruments.errors import MeasurementError
 from keybeam.instruments.fits import RaisedCosine, fit_raised_cosine
 from keybeam.instruments.roles import PLATES
 from keybeam.instruments.routines.analyser import ANALYSER_DEG, COLOURS, switch_on
-from keybeam.instruments.routines.outcome import BLUE, GREY, Outcome, significant
+from keybeam.instruments.routines.outcome import Outcome, significant
 from keybeam.instruments.routines.rig import Rig
 from keybeam.instruments.stokes import (
     STATES,

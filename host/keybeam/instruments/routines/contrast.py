@@ -7,10 +7,11 @@ import msgspec
 import numpy as np
 from matplotlib.figure import Figure
 
+from keybeam.drawing import ORANGE
 from keybeam.instruments.errors import MeasurementError
 from keybeam.instruments.roles import PLATES
 from keybeam.instruments.routines.analyser import ANALYSER_DEG, COLOURS, switch_on
-from keybeam.instruments.routines.outcome import ORANGE, Goal, Outcome, significant
+from keybeam.instruments.routines.outcome import Goal, Outcome, significant
 from keybeam.instruments.routines.rig import Rig
 from keybeam.instruments.stokes import STATES
 from keybeam.instruments.uncertainty import from_readings, ratio_db

@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 from matplotlib.figure import Figure
 
+from keybeam.drawing import BLUE, GREEN, GREY, ORANGE
 from keybeam.instruments.errors import MeasurementError
 from keybeam.instruments.fits import Line, fit_threshold
 from keybeam.instruments.kinds import Oscilloscope
-from keybeam.instruments.routines.outcome import BLUE, GREEN, GREY, ORANGE, Outcome, significant
+from keybeam.instruments.routines.outcome import Outcome, significant
 from keybeam.instruments.routines.pulse import NEEDED as PULSE_NEEDED
 from keybeam.instruments.routines.pulse import record
 from keybeam.instruments.routines.pulses import PulseTrain

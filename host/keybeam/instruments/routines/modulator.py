@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 from matplotlib.figure import Figure
 
+from keybeam.drawing import BLUE, GREY, ORANGE
 from keybeam.instruments.errors import MeasurementError
 from keybeam.instruments.fits import RaisedCosine, fit_raised_cosine
 from keybeam.instruments.kinds import PowerMeter
-from keybeam.instruments.routines.outcome import BLUE, GREY, ORANGE, Goal, Outcome, significant
+from keybeam.instruments.routines.outcome import Goal, Outcome, significant
 from keybeam.instruments.routines.rig import SOURCE, Rig
 from keybeam.instruments.uncertainty import from_readings, ratio_db
 from keybeam.output import Value

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-import matplotlib as mpl
 import msgspec
 import numpy as np
 from matplotlib.figure import Figure
 
+from keybeam.drawing import svg_figure
 from keybeam.output import Value
 from keybeam.transmitter.calibration_file import (
     TransmitterCalibration,
@@ -18,21 +18,15 @@ from keybeam.transmitter.calibration_file import (
     new_calibration,
     save_calibration,
 )
+from keybeam.whole_files import write_json
 
 __all__ = [
-    "BLUE",
-    "GREEN",
-    "GREY",
-    "ORANGE",
     "Files",
     "Goal",
     "Outcome",
     "save_outcome",
     "significant",
 ]
-
-# Okabe and Ito's palette, which most colour-blind readers can tell apart.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 
 
 @dataclass(frozen=True)
@@ -133,14 +127,9 @@ def save_outcome(outcome: Outcome, folder: Path, calibration: Path, station: str
         "data": outcome.data(),
     }
     files = Files(folder / f"{outcome.name}.json", folder / f"{outcome.name}.svg", calibration)
-    text = msgspec.json.encode(content, enc_hook=_plain)
-    _write(files.data, msgspec.json.format(text, indent=1) + b"\n")
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": outcome.name, "font.size": 9}):
-        figure = Figure(figsize=(8.4, 3.6), layout="constrained")
+    write_json(files.data, content, enc_hook=_plain)
+    with svg_figure(files.plot, outcome.name, (8.4, 3.6), font_size=9) as figure:
         outcome.draw(figure)
-        scratch = files.plot.with_name(files.plot.name + ".part")
-        figure.savefig(scratch, format="svg", metadata={"Date": None})
-    scratch.replace(files.plot)
     updated = outcome.update(known)
     measured = dict(known.measured)
     for section in ("laser", "modulator", "polarisation", "intensity", "pulse"):
@@ -150,9 +139,3 @@ def save_outcome(outcome: Outcome, folder: Path, calibration: Path, station: str
         calibration, msgspec.structs.replace(updated, station=station, measured=measured)
     )
     return files
-
-
-def _write(path: Path, content: bytes) -> None:
-    scratch = path.with_name(path.name + ".part")
-    scratch.write_bytes(content)
-    scratch.replace(path)

@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 from matplotlib.figure import Figure
 
+from keybeam.drawing import BLUE, GREEN, GREY, ORANGE
 from keybeam.instruments.errors import MeasurementError
 from keybeam.instruments.kinds import FrequencyCounter, PowerMeter, SpectrumAnalyser
-from keybeam.instruments.routines.outcome import BLUE, GREEN, GREY, ORANGE, Outcome
+from keybeam.instruments.routines.outcome import Outcome
 from keybeam.instruments.routines.photon_budget import (
     LN10_BY_10,
     Inputs,

@@ -7,9 +7,10 @@ import msgspec
 import numpy as np
 from matplotlib.figure import Figure
 
+from keybeam.drawing import BLUE, GREY, ORANGE
 from keybeam.instruments.errors import MeasurementError
 from keybeam.instruments.kinds import Oscilloscope
-from keybeam.instruments.routines.outcome import BLUE, GREY, ORANGE, Outcome, significant
+from keybeam.instruments.routines.outcome import Outcome, significant
 from keybeam.instruments.routines.pulses import PulseTrain, analyse_pulses, rising_edges
 from keybeam.instruments.routines.rig import Rig
 from keybeam.output import Value

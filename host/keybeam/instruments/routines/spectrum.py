@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from keybeam.drawing import BLUE, ORANGE
 from keybeam.instruments.errors import MeasurementError
 from keybeam.instruments.kinds import Spectrum, SpectrumAnalyser
-from keybeam.instruments.routines.outcome import BLUE, ORANGE, Outcome
+from keybeam.instruments.routines.outcome import Outcome
 from keybeam.instruments.routines.rig import Rig
 from keybeam.output import Value
 from keybeam.transmitter.calibration_file import TransmitterCalibration
