@@ -63,11 +63,14 @@ async def _send(ctx, port, values, pause):
         ctx.set(port.valid, 0)
 
 
-async def _receive(ctx, port, count, pause):
-    """Take `count` values from a stream; checks that an offered value stays until it is taken."""
+async def _receive(ctx, port, count, pause, is_end=lambda value: True):
+    """Take values from a stream up to the `count`-th that `is_end`, which is each if not said.
+
+    Checks that an offered value stays until it is taken.
+    """
     taken = []
     offered = None
-    while len(taken) < count:
+    while count:
         ready = not pause()
         ctx.set(port.ready, ready)
         _, _, valid, value = await ctx.tick().sample(port.valid, port.payload)
@@ -75,6 +78,7 @@ async def _receive(ctx, port, count, pause):
         offered = value if valid and not ready else None
         if valid and ready:
             taken.append(value)
+            count -= bool(is_end(value))
     ctx.set(port.ready, 0)
     return taken
 

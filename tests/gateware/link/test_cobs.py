@@ -34,7 +34,7 @@ def test_encoder_agrees_with_the_cobs_package(bench, share):
     async def take(ctx):
         pause = bench.pauses(2, share)
         got.extend(
-            await bench.receive(ctx, encoder.output, len(PACKETS), lambda value: value == 0, pause)
+            await bench.receive(ctx, encoder.output, len(PACKETS), pause, lambda value: value == 0)
         )
 
     bench.run(encoder, feed, take)
@@ -51,9 +51,7 @@ def decode(bench, wire, count, share=0.0):
 
     async def take(ctx):
         got.extend(
-            await bench.receive(
-                ctx, decoder.output, count, lambda value: value.last, bench.pauses(2, share)
-            )
+            await bench.receive(ctx, decoder.output, count, bench.pauses(2, share), bench.is_last)
         )
 
     bench.run(decoder, feed, take)

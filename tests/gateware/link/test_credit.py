@@ -158,7 +158,7 @@ def test_every_item_arrives_within_random_grants(bench, seed):
     async def take(ctx):
         while sum(map(item_count, packets)) < len(items):
             frame = await bench.receive(
-                ctx, device.output, 1, lambda value: value.last, bench.pauses(seed + 9, 0.2)
+                ctx, device.output, 1, bench.pauses(seed + 9, 0.2), bench.is_last
             )
             packets.extend(bench.packets(frame))
 

@@ -22,7 +22,7 @@ def test_sealer_appends_the_check_sum_of_zlib(bench):
     async def take(ctx):
         got.extend(
             await bench.receive(
-                ctx, sealer.output, len(FRAMES), lambda value: value.last, bench.pauses(2, 0.3)
+                ctx, sealer.output, len(FRAMES), bench.pauses(2, 0.3), bench.is_last
             )
         )
 
@@ -53,7 +53,7 @@ def test_checker_passes_right_frames_and_counts_wrong_ones(bench):
     async def take(ctx):
         got.extend(
             await bench.receive(
-                ctx, checker.output, len(FRAMES), lambda value: value.last, bench.pauses(2, 0.3)
+                ctx, checker.output, len(FRAMES), bench.pauses(2, 0.3), bench.is_last
             )
         )
 

@@ -48,9 +48,7 @@ def test_every_item_arrives_in_order_under_back_pressure(bench):
     async def take(ctx):
         while len(got) < 8 * len(items) + 6 * sum(value.last for value in got):
             got.extend(
-                await bench.receive(
-                    ctx, component.output, 1, lambda value: value.last, bench.pauses(2, 0.6)
-                )
+                await bench.receive(ctx, component.output, 1, bench.pauses(2, 0.6), bench.is_last)
             )
 
     bench.run(component, feed, take)
@@ -96,9 +94,7 @@ def test_bytes_are_packed_without_a_number(bench):
         await bench.send(ctx, component.items, message, lambda: False)
 
     async def take(ctx):
-        got.extend(
-            await bench.receive(ctx, component.output, 2, lambda value: value.last, lambda: False)
-        )
+        got.extend(await bench.receive(ctx, component.output, 2, lambda: False, bench.is_last))
 
     bench.run(component, feed, take)
     first, second = bench.packets(got)
