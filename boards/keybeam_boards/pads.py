@@ -27,8 +27,6 @@ __all__ = [
 PACKAGES = {"BG256": "CABGA256", "BG381": "CABGA381", "BG554": "CABGA554"}
 """Names of packages by Amaranth's."""
 
-_LINE_COLUMNS = 49
-"""Columns that a delay line takes."""
 _FIRST_COLUMN, _FIRST_ROW, _ROWS_APART = 4, 12, 8
 # Rows of block RAMs (10, 22, 34 and so on) are left out, also for a second line.
 
@@ -184,24 +182,21 @@ def receiver_inputs(platform: Platform) -> dict[Channel, ReceiverInput]:
     return found
 
 
-def line_place(device: str, channel: Channel, pad: Place) -> tuple[int, int]:
-    """Give the place of the first slice of a channel's delay line, on the side of its pad.
+def line_place(channel: Channel) -> tuple[int, int]:
+    """Give the place of the first slice of a channel's delay line.
+
+    It is on the left of the part, whatever the side of the pad: nextpnr needs a third less wire
+    for all else than with the lines on the right. How long the way from the pad is, is part of
+    the channel's offset.
 
     Parameters
     ----------
-    device : str
-        The part.
     channel : Channel
         The channel.
-    pad : Place
-        Where its pad is.
 
     Returns
     -------
     tuple of int
         Column and row.
     """
-    column = _FIRST_COLUMN
-    if pad.column == last_column(device):
-        column = pad.column - _FIRST_COLUMN - _LINE_COLUMNS
-    return column, _FIRST_ROW + _ROWS_APART * TAGGED_CHANNELS.index(channel)
+    return _FIRST_COLUMN, _FIRST_ROW + _ROWS_APART * TAGGED_CHANNELS.index(channel)

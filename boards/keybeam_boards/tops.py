@@ -320,7 +320,7 @@ class ReceiverTop(Top):
             seen = Mux(calibrate[channel], pulser.pulse, level)
             place = pad.place.io_logic
             m.d.comb += word.eq(self._receive(m, platform, resource, number, place, level))
-            column, row = line_place(platform.timing_device, channel, pad.place)
+            column, row = line_place(channel)
             for line in range(chains[channel]):
                 name = f"{channel.name.lower()}_{line}"
                 self._add_line(m, name, column, row + line * LINE_ROWS_APART, seen)
