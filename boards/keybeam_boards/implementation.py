@@ -25,6 +25,7 @@ from keybeam_boards.delay_lines import (
     substitute_delay_cells,
 )
 from keybeam_boards.errors import ToolError
+from keybeam_boards.milestones import Milestones
 from keybeam_boards.netlist import (
     blocks_apart,
     fill_fixed_words,
@@ -301,7 +302,6 @@ def _place_and_route(platform: Platform, name: str, seed: int, *, loops: bool, f
         "--textcfg": f"{stem}.config",
         "--log": f"{stem}.tim",
         "--report": f"{stem}.timing.json",
-        "--quiet": None,
         # Judged by the report, which is wanted all the more when a clock is missed.
         "--timing-allow-fail": None,
         # The slowest paths count for more than they do by themselves.
@@ -315,7 +315,7 @@ def _place_and_route(platform: Platform, name: str, seed: int, *, loops: bool, f
         # Where cells are that had to be at a place.
         arguments["--write"] = f"{stem}.routed.json"
     words = (word for pair in arguments.items() for word in pair if word is not None)
-    return Step(f"place and route with seed {seed}", "nextpnr-ecp5", tuple(words))
+    return Step(f"place and route with seed {seed}", "nextpnr-ecp5", tuple(words), Milestones())
 
 
 def _packing(stem: str, name: str) -> Step:

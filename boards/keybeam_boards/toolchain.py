@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class Step:
     """Name of the program: yosys, nextpnr-ecp5 or ecppack."""
     arguments: tuple[str, ...]
     """Its arguments; files are named relative to the folder it runs in."""
+    watch: Callable[[str], str | None] = lambda _: None
+    """Takes each line of its output as it comes, and gives what to tell of it."""
 
 
 def _program(tool: str) -> str:
@@ -52,11 +54,10 @@ def _program(tool: str) -> str:
     return path
 
 
-def _complaint(output: str) -> str:
+def _complaint(output: Sequence[str]) -> str:
     """Pick the line of a program's output that says why it failed."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    # What the tools from PyPI say the first time that they run.
-    lines = [line for line in lines if not line.startswith("Preparing to run yowasp")]
+    # The tools from PyPI say that the first time that they run.
+    lines = [line for line in output if line and not line.startswith("Preparing to run yowasp")]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or ["it gave no reason"])[0]
 
@@ -80,18 +81,35 @@ def run_step(step: Step, folder: Path, progress: Progress) -> None:
     """
     program, begun = _program(step.tool), time.monotonic()
     progress(f"{step.title} ...")
-    done = subprocess.run(
-        [program, *step.arguments],
+    status, output = _run([program, *step.arguments], folder, step.watch, progress)
+    if status:
+        reason = f"{step.title} failed with status {status}: {_complaint(output)}"
+        raise ToolError(reason, folder)
+    progress(f"{step.title}: {time.monotonic() - begun:.0f} s")
+
+
+def _run(
+    command: list[str], folder: Path, watch: Callable[[str], str | None], progress: Progress
+) -> tuple[int, list[str]]:
+    """Run a command; gives its status, and its output without what is for information only."""
+    process = subprocess.Popen(
+        command,
         cwd=folder,
         text=True,
+        errors="replace",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        check=False,
     )
-    if done.returncode:
-        raise ToolError(
-            f"{step.title} failed with status {done.returncode}: {_complaint(done.stdout)}",
-            folder,
-        )
-    progress(f"{step.title}: {time.monotonic() - begun:.0f} s")
+    output = []
+    with process:
+        try:
+            for line in process.stdout or ():
+                if (milestone := watch(line)) is not None:
+                    progress(f"  {milestone}")
+                if not line.startswith("Info:"):
+                    output.append(line.strip())
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, output

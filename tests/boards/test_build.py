@@ -144,7 +144,14 @@ def test_report_and_progress_are_readable(built):
     assert "sync" in text
     assert "156.25 MHz required" in text
     assert "bank 7 must be supplied with 2.5 V" in text
-    assert "place and route with seed 1 ..." in progress
+    lines = progress.splitlines()
+    at = lines.index("place and route with seed 1 ...")
+    assert lines[at + 1 : at + 3] == ["  placing", "  refining the placement"]
+    assert lines[at + 3].startswith("  routing ")
+    told = [line for line in lines if line.startswith("  routed ")]
+    assert lines[at + 4 : at + 4 + len(told)] == told
+    assert len(told) == len(set(told))
+    assert told[-1] == "  routed 100 %"
 
 
 def test_all_lanes_use_the_lane_cells_of_one_side(built):
