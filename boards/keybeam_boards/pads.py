@@ -185,9 +185,9 @@ def receiver_inputs(platform: Platform) -> dict[Channel, ReceiverInput]:
 def line_place(channel: Channel) -> tuple[int, int]:
     """Give the place of the first slice of a channel's delay line.
 
-    It is on the left of the part, whatever the side of the pad: nextpnr needs nearly a third less wire
-    for all else than with the lines on the right. How long the way from the pad is, is part of
-    the channel's offset.
+    It is on the left of the part, whatever the side of the pad: nextpnr needs nearly a third less
+    wire for all else than with the lines on the right. How long the way from the pad is, is part
+    of the channel's offset.
 
     Parameters
     ----------
