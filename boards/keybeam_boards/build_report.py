@@ -66,8 +66,8 @@ class BuildReport:
     utilisation: dict[str, dict[str, int]]
     """Cells used and available, by type."""
     worst_paths: list[WorstPath]
-    """The slowest path between every two clocks, the slowest first; then those that begin or end
-    at none."""
+    """The slowest path within every clock, then between every two, then of those without a clock at
+    one end; of each the slowest first."""
     delay_lines: list[DelayLineResult]
     """Where the delay lines are; empty if there are none."""
     crossings: list[Crossing]

@@ -125,8 +125,8 @@ def worst_paths(report: Mapping[str, Any]) -> list[WorstPath]:
     Returns
     -------
     list of WorstPath
-        Those from clock to clock first, which a clock's period bounds, then those that begin or
-        end at none; the slowest of each first.
+        First those within a clock, which its period bounds, then those from one clock to another,
+        then those that begin or end at none; the slowest of each first.
     """
     paths = []
     for entry in report["critical_paths"]:
@@ -142,13 +142,26 @@ def worst_paths(report: Mapping[str, Any]) -> list[WorstPath]:
                 steps=tuple(hop["net"] for hop in hops if hop["type"] == "routing"),
             )
         )
-    return sorted(paths, key=lambda path: (_UNCLOCKED in path.ends, -path.delay_ns))
+    return sorted(paths, key=lambda path: (_rank(path), -path.delay_ns))
+
+
+def _rank(path: WorstPath) -> int:
+    """Place of a kind of paths in a report."""
+    if _UNCLOCKED in path.ends:
+        return 2
+    source, destination = (end.rpartition(" ")[2] for end in path.ends)
+    return int(source != destination)
 
 
 def _edge(text: str) -> str:
     """``posedge $glbnet$clocks.clk`` as ``posedge sync``."""
     edge, _, net = text.rpartition(" ")
-    return f"{edge} {_domain(net) or net}".strip()
+    return f"{edge} {_domain(net) or _plain(net)}".strip()
+
+
+def _plain(net: str) -> str:
+    """``$glbnet$pulser$99.node_6`` as ``pulser.node_6``."""
+    return re.sub(r"\$\d+\b", "", net.removeprefix("$glbnet$"))
 
 
 def utilisation(report: Mapping[str, Any]) -> dict[str, dict[str, int]]:

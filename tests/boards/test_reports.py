@@ -44,25 +44,30 @@ def path(source, destination, *delays):
     return {"from": source, "to": destination, "path": hops}
 
 
-def test_paths_between_clocks_come_before_those_of_signals_without_a_clock():
-    clock = "posedge $glbnet$clocks.clk"
+def test_paths_that_a_period_bounds_come_first():
+    sync = "posedge $glbnet$clocks.clk"
+    ring = "posedge $glbnet$pulser$99.node_6"
     found = worst_paths(
         {
             "critical_paths": [
-                path(clock, "<async>", 0.5, 8.0),
-                path("<async>", clock, 0.5, 30.0),
-                path(clock, clock, 0.5, 1.0, 0.25),
-                path(clock, "posedge eclk_clk", 0.5, 2.0, 0.25),
+                path(sync, "<async>", 0.5, 8.0),
+                path("<async>", sync, 0.5, 30.0),
+                path(ring, sync, 0.5, 20.0),
+                path(sync, sync, 0.5, 1.0, 0.25),
+                path(sync, "posedge eclk_clk", 0.5, 2.0, 0.25),
+                path("negedge eclk_clk", "posedge eclk_clk", 0.5, 3.0, 0.25),
             ]
         }
     )
     assert [one.ends for one in found] == [
-        ("posedge sync", "posedge eclk"),
+        ("negedge eclk", "posedge eclk"),
         ("posedge sync", "posedge sync"),
+        ("posedge pulser.node_6", "posedge sync"),
+        ("posedge sync", "posedge eclk"),
         ("<async>", "posedge sync"),
         ("posedge sync", "<async>"),
     ]
-    assert found[0].delay_ns == 2.75
-    assert found[0].logic_ns == 0.75
-    assert found[0].levels == 1
-    assert found[0].steps == ("net1",)
+    assert found[1].delay_ns == 1.75
+    assert found[1].logic_ns == 0.75
+    assert found[1].levels == 1
+    assert found[1].steps == ("net1",)
