@@ -42,6 +42,8 @@ class VersaEcp55GPlatform(Board, VersaECP55GPlatform):
     slot_rates = {Role.TRANSMITTER: "312.5"}
     no_role = "no pin of its connectors is on the left or the right side, where x2 cells are"
     timing_device = "LFE5UM-45F"
+    # With the first seed a path between the two clocks of the x1 lanes is too long by 10 ps.
+    seeds = {Role.TRANSMITTER: 3}
     loader = ("--cable", "ft2232")
     notes = (
         "banks 0 and 1 must be supplied with 3.3 V: measure VCCIO1 first",
