@@ -6,6 +6,8 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
+import cocotb_tools.config
+
 import keybeam.protocol
 import keybeam_gateware
 from keybeam_gateware.tops import Transmitter
@@ -25,6 +27,9 @@ _FINISHED = "finished"
 def _key(settings: BoardSettings, simulator: str) -> str:
     """Hash of everything that the compiled simulation depends on."""
     digest = hashlib.sha256(f"{simulator} {settings} {WRAPPER}".encode())
+    # The program looks for cocotb's libraries where they were when it was linked: in another
+    # environment, or after that one has gone, it could not start.
+    digest.update(str(cocotb_tools.config.libs_dir).encode())
     for tool in _TOOLS:
         digest.update(f"{tool} {metadata.version(tool)}".encode())
     for module in (simulators, receiver):
